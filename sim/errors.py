@@ -1,0 +1,34 @@
+"""The one exception that means: the user's input is at fault."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """An error in what the user gave: a file, an option, a name.
+
+    Its message is one clear sentence that names the place and the mend. The command line prints
+    it without a traceback and exits with code 2.
+    """
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return ``"; did you mean 'x'?"`` for the closest known name, or an empty string.
+
+    Parameters
+    ----------
+    word : str
+        What the user wrote.
+    known : iterable of str
+        The names that would have been right.
+
+    Returns
+    -------
+    str
+        Text to append to an error message.
+    """
+    by_fold = {name.casefold(): name for name in known}
+    close = difflib.get_close_matches(word.casefold(), by_fold, n=1, cutoff=0.6)
+    return f"; did you mean '{by_fold[close[0]]}'?" if close else ""
