@@ -1,0 +1,1 @@
+"""Talentflow's simulator: cities, agents, the yearly kernel, scenarios and results."""
