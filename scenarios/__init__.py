@@ -1,0 +1,1 @@
+"""Scenarios that come with talentflow, as package data; :mod:`sim.scenario` reads them."""

@@ -228,7 +228,7 @@ class TalentModel(mesa.Model):
         simulation = self.simulation
         agents, cities = simulation.population.living(), simulation.cities
 
-        def named(codes: np.ndarray, names: tuple[str, ...]) -> pd.Categorical:
+        def named(codes: np.ndarray, names: tuple[str, ...]) -> Any:
             return pd.Categorical.from_codes(codes, categories=pd.Index(names))
 
         return Talent(

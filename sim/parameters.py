@@ -124,7 +124,7 @@ class Needs(Group):
         6.0, "index points", "estimated", "Spread of personal aspiration levels.", 0.0, 30.0
     )
     adaptation: float = _p(
-        0.5,
+        0.4,
         "share",
         "estimated; hedonic adaptation, Frederick and Loewenstein (1999)",
         "Share of the gap to the present city's level that aspirations close in the long run.",
@@ -140,10 +140,10 @@ class Preference(Group):
     """How needs and scores make utility: push, pull, loss aversion, Maslow's gate."""
 
     beta: float = _p(
-        0.45,
+        0.5,
         "utility per 10 index points",
-        "estimated, to be calibrated: gives destination semi-elasticities in the range of "
-        "gravity studies of skilled migration (Grogger and Hanson 2011)",
+        "estimated by a coarse search for plausible mobility and ranks, to be calibrated; skilled "
+        "migrants follow rewards (Grogger and Hanson 2011)",
         "Utility of ten points of surplus over aspiration on every dimension.",
         0.0,
         5.0,
@@ -165,9 +165,9 @@ class Preference(Group):
         10.0,
     )
     size: float = _p(
-        0.9,
+        0.7,
         "elasticity",
-        "gravity studies find destination size elasticities near one (Beine, Bertoli and "
+        "estimated; gravity studies find elasticities up to about one (Beine, Bertoli and "
         "Fernandez-Huertas Moraga 2016)",
         "Elasticity of a destination's weight to its opportunities (its talent stock).",
         0.0,
@@ -179,7 +179,7 @@ class Obstacles(Group):
     """What stands between origin and destination (intervening obstacles, Lee 1966)."""
 
     distance: float = _p(
-        0.30,
+        0.25,
         "utility per log unit of (1 + km/100)",
         "estimated from the distance elasticity of scholars' moves, about -0.3 to -0.5",
         "Cost of distance.",
@@ -187,7 +187,7 @@ class Obstacles(Group):
         5.0,
     )
     border: float = _p(
-        1.1,
+        0.3,
         "utility",
         "estimated: international moves are the smaller part of all moves",
         "Cost of crossing the border of a migration area.",
@@ -195,7 +195,7 @@ class Obstacles(Group):
         10.0,
     )
     visa: float = _p(
-        0.9,
+        0.45,
         "utility",
         "estimated; direction from Ortega and Peri (2013)",
         "Cost of the hardest visa regime.",
@@ -209,7 +209,7 @@ class Obstacles(Group):
         "Cost of each visa class, none to restricted.",
     )
     language: float = _p(
-        0.6,
+        0.25,
         "utility",
         "Adsera and Pytlikova (2015): flows rise with linguistic proximity; size estimated",
         "Cost of having no language in common.",
@@ -217,7 +217,7 @@ class Obstacles(Group):
         10.0,
     )
     settlement: float = _p(
-        0.5,
+        0.3,
         "utility",
         "estimated: household registration and recognition of credentials (B.1, B.14)",
         "Cost of the hardest settlement (registration, credentials, social insurance).",
@@ -225,9 +225,10 @@ class Obstacles(Group):
         10.0,
     )
     moving: float = _p(
-        3.4,
+        3.3,
         "utility",
-        "estimated: sets the share of lookers who move",
+        "estimated by a coarse search: sets the share of lookers who move, so that about 3 % of "
+        "talent moves city in a year",
         "Fixed cost of any move, beside what the obstacles of the pair add.",
         0.0,
         20.0,
@@ -271,7 +272,7 @@ class Ties(Group):
     """What lowers the obstacles: home, compatriots and colleagues already there."""
 
     home_city: float = _p(
-        1.2,
+        1.0,
         "utility",
         "estimated: about one move in four is a return (Azose and Raftery 2019)",
         "Pull of the home city on those who live elsewhere.",
@@ -279,7 +280,7 @@ class Ties(Group):
         10.0,
     )
     home_area: float = _p(
-        0.8, "utility", "estimated, as above", "Pull of the home country's cities.", 0.0, 10.0
+        0.3, "utility", "estimated, as above", "Pull of the home country's cities.", 0.0, 10.0
     )
     conationals: float = _p(
         0.25,
@@ -348,7 +349,7 @@ class Consider(Group):
         0.35, "share", "estimated", "Least factor that attachment can reach.", 0.0, 1.0
     )
     push: float = _p(
-        0.8,
+        0.6,
         "per 10 index points",
         "estimated",
         "How much the lack of the present city raises the probability to look.",
@@ -369,7 +370,7 @@ class Choose(Group):
     """The nested logit: stay or go, then where."""
 
     dissimilarity: float = _p(
-        0.7,
+        0.8,
         "ratio",
         "estimated; (0, 1] by random-utility theory (McFadden 1978)",
         "Dissimilarity of the go nest: 1 is the plain logit, less means closer substitutes.",

@@ -208,6 +208,13 @@ class Population:
         self.persons = persons
 
     @classmethod
+    def empty(cls, room: int = 0, persons: int = 1) -> Population:
+        """Return a population of nobody with room for ``room`` agents."""
+        shapes = {"traits": (room, 16)}
+        agents = Agents(**{k: np.zeros(shapes.get(k, (room,)), t) for k, t in _TYPES.items()})
+        return cls(agents, 0, persons)
+
+    @classmethod
     def start(cls, nursery: Nursery, number: int) -> Population:
         """Create ``number`` agents, shared out by each city's graduates and students."""
         cities = nursery.cities
@@ -215,13 +222,7 @@ class Population:
         by_city = apportion(number, people)
         students = np.rint(by_city * cities.students / np.maximum(people, 1)).astype(np.int64)
         persons = max(1, round(float(people.sum()) / number)) if number else 1
-        room = number + number // 16 + 1024
-        shapes = {"traits": (room, 16)}
-        self = cls(
-            Agents(**{k: np.zeros(shapes.get(k, (room,)), t) for k, t in _TYPES.items()}),
-            0,
-            persons,
-        )
+        self = cls.empty(number + number // 16 + 1024, persons)
         for city, (count, studying) in enumerate(zip(by_city, students, strict=True)):
             for first in range(0, int(count), _BATCH):
                 size = min(_BATCH, int(count) - first)

@@ -153,7 +153,7 @@ class Records:
 
         rows = np.concatenate([np.zeros((0, 6), np.int32), *self.flows])
 
-        def names(codes: np.ndarray, labels: tuple[str, ...]) -> pd.Categorical:
+        def names(codes: np.ndarray, labels: tuple[str, ...]) -> Any:
             return pd.Categorical.from_codes(codes, categories=pd.Index(labels))
 
         return pd.DataFrame(

@@ -128,6 +128,7 @@ class Simulation:
             self.parameters, self.cities, self.obstacles, self.landscape.scores
         )
         self.elapsed = 0
+        self._warm()
 
     @property
     def year(self) -> int:
@@ -180,6 +181,10 @@ class Simulation:
         self.records.add(self.year, moves, flows, entered, exits, self.census, self.scores())
         self._time("simulate", started)
 
+    def compile(self) -> float:
+        """Return the seconds that compiling the kernels, or loading them from disk, has taken."""
+        return self.timings["compile"]
+
     def run(self, progress: Progress | None = None) -> Simulation:
         """Simulate to the horizon, calling ``progress(done, total, message)`` after each year."""
         while not self.finished:
@@ -212,7 +217,7 @@ class Simulation:
         partial = path.with_name(f".{path.name}.partial")
         try:
             with partial.open("wb") as file:
-                np.savez(file, **state)  # type: ignore[arg-type]
+                np.savez(file, **state)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(partial, path)
@@ -267,6 +272,25 @@ class Simulation:
         self.colleagues = state["colleagues"]
         self.records = Records(self.cities, self.landscape, self.population.persons)
         self.records.restore(state)
+
+    def _warm(self) -> None:
+        """Call every kernel on nobody, so that compilation is timed apart."""
+        started = time.perf_counter()
+        cities, areas = len(self.cities), len(self.cities.area_names)
+        nobody, team, key = Population.empty().living(), Team(1), self._key
+        world = self.behaviour.world(
+            self.landscape.scores,
+            np.ones(cities),
+            np.ones((cities, areas)),
+            np.zeros((cities,) * 2),
+        )
+        words(nobody.ids, 0, 0, 0)
+        census(nobody, self.cities.area_of_city, areas, self._output, team)
+        expect(nobody, world, team)
+        consider(nobody, world, 0, *key, 0, 0, np.zeros(0, np.uint8))
+        choose(nobody, world, np.zeros(0, np.int64), 0, *key, 0, 0, np.zeros(0, np.int16))
+        live(nobody, self._rates, 0, *key, 0, 0, np.zeros(0, np.uint8))
+        self._time("compile", started)
 
     def _time(self, part: str, started: float) -> None:
         self.timings[part] = self.timings.get(part, 0.0) + time.perf_counter() - started
@@ -331,7 +355,7 @@ class Simulation:
         """Return the quotas in force this year, agents by city; the tightest binds."""
         caps: dict[int, int] = {}
         for quota in self.scenario.quotas:
-            if quota.start <= self.year <= quota.end:
+            if quota.binds(self.year):
                 cap = int(quota.persons_per_year // self.population.persons)
                 for name in quota.cities:
                     city = self.cities.index(name)
