@@ -14,7 +14,7 @@ from analysis import style
 from analysis.labels import place_labels
 from analysis.metrics import Years, pair_flows, simulated_years
 from analysis.tables import RunTables, persons_an_agent, places
-from analysis.world import WORLD, View, arc, draw_land, needle
+from analysis.world import PACIFIC, WORLD, View, arc, draw_land, needle
 
 WIDEST_PT = 6.0
 """Width of the largest arc at its origin, points."""
@@ -89,15 +89,17 @@ def plot_flow_map(
     pairs = _chosen(pair_flows(run.flows, years), where, scope, cities)
     split = panels if panels is not None else ax is None
     home = _panel_of(pairs, where) if split else pd.Series(-1, index=pairs.index)
-    parts = {WORLD: pairs[home == -1].head(n)}
+    elsewhere = pairs[home == -1].head(n)
+    world = _uncut(elsewhere, where)
+    parts = {world: elsewhere}
     for i, view in enumerate(PANELS):
         if (home == i).any():
             parts[view] = pairs[home == i].head(n_panel)
 
     sheet = style.Sheet(ax, style.PAGE_MM, 160 if len(parts) > 1 else 110, snug=True)
     axes = sheet.ax
-    draw_land(axes)
-    maps = {WORLD: axes, **_insets(axes, parts)}
+    draw_land(axes, world)
+    maps = {world: axes, **_insets(axes, parts)}
     sheet.finish(*_texts(run, pairs, parts, scope, years, cities))
     for view, part in parts.items():
         point = _map_units_a_point(maps[view])
@@ -106,7 +108,7 @@ def plot_flow_map(
     if pairs.empty:
         style.nothing(axes, "no moves")
     else:
-        _legend(axes, pd.concat(parts.values()), parts[WORLD])
+        _legend(axes, pd.concat(parts.values()), elsewhere)
     return axes
 
 
@@ -122,6 +124,17 @@ def _chosen(
     if cities:
         pairs = pairs[pairs["origin"].isin(list(cities)) | pairs["destination"].isin(list(cities))]
     return pairs
+
+
+def _uncut(pairs: pd.DataFrame, where: pd.DataFrame) -> View:
+    """Return the world map whose seam cuts the arcs of fewer persons."""
+
+    def cut(view: View) -> int:
+        x = pd.Series(view.from_centre(where["lon"].to_numpy()), index=where.index)
+        way = pairs["origin"].map(x).to_numpy() - pairs["destination"].map(x).to_numpy()
+        return int(pairs["persons"].to_numpy()[np.abs(way) > 180].sum())
+
+    return min((WORLD, PACIFIC), key=cut)
 
 
 def _panel_of(pairs: pd.DataFrame, where: pd.DataFrame) -> pd.Series:
@@ -181,10 +194,10 @@ def _texts(
     share = f"{100 * shown / max(moved, 1):.0f}{style.NBSP}% of {style.short(moved)} moves"
     inside = ""
     if len(parts) > 1:
-        most = max(len(part) for view, part in parts.items() if view is not WORLD)
+        others, *inner = (len(part) for part in parts.values())
         inside = (
-            f" (own scale on each map). Panels: up to {most} flows within a part of the world; "
-            f"world map: the {len(parts[WORLD])} largest others"
+            f" (own scale on each map). Panels: up to {max(inner)} flows within a part of the world; "
+            f"world map: the {others} largest others"
         )
     return (
         f"The largest flows of talent{subject[scope]}{of_cities}, {style.span(pair)}",

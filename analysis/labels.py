@@ -19,7 +19,8 @@ from matplotlib.text import Annotation
 from analysis.style import SMALL_PT, text_width
 
 _DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
-_REACHES = (1.0, 2.6, 4.4)
+_REACHES = (0.0, 7.0, 14.0)
+"""How much farther than its gap a label may stand, points; beyond 0 a line leads to it."""
 _HALO = [withStroke(linewidth=1.4, foreground="white", alpha=0.8)]
 _ALIGN = {1: "left", 0: "center", -1: "right"}
 
@@ -84,7 +85,7 @@ def place_labels(
             continue
         offset, align, box, reach = choice
         taken.append(box)
-        if reach > 1:
+        if reach > 0:
             wires.append(_wire(spot, offset))
         line = {"arrowstyle": "-", "color": "0.45", "lw": 0.4, "shrinkA": 0, "shrinkB": 1.5}
         placed.append(
@@ -97,7 +98,7 @@ def place_labels(
                 color=color,
                 ha=align,
                 va="center",
-                arrowprops=line if reach > 1 else None,
+                arrowprops=line if reach > 0 else None,
                 zorder=10,
                 path_effects=_HALO,
             )
@@ -121,8 +122,8 @@ def _position(
     for reach in _REACHES:
         for dx, dy in _DIRECTIONS:
             slant = 0.75 if dx and dy else 1.0
-            x = dx * gap * reach * slant
-            y = dy * (gap * reach * slant + height / 2)
+            x = dx * (gap + reach) * slant
+            y = dy * ((gap + reach) * slant + height / 2)
             left = spot[0] + x - (0 if dx > 0 else width if dx < 0 else width / 2)
             low = spot[1] + y - height / 2
             box = np.array([left, low, left + width, low + height])
@@ -134,14 +135,14 @@ def _position(
             if any(_inside(wire, box).any() for wire in wires):
                 continue
             wire = _wire(spot, (x, y))
-            if reach > 1 and any(_inside(wire, other).any() for other in taken):
+            if reach > 0 and any(_inside(wire, other).any() for other in taken):
                 continue
             covered = int(np.sum(_inside(marks, box)))
-            if reach > 1:
+            if reach > 0:
                 covered += int(_near(marks, wire, spot))
             if covered == 0:
                 return (x, y), _ALIGN[dx], box, reach
-            if covered == 1 and reach == 1 and found is None:
+            if covered == 1 and reach == 0 and found is None:
                 found = (x, y), _ALIGN[dx], box, reach
     return found
 

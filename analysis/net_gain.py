@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from analysis import style, world
 from analysis.labels import place_labels
@@ -116,6 +117,7 @@ def _bars(
     axes.set_yticks(height, [str(city) for city in shown.index])
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(height[-1] + 0.6, -0.6)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter(style.SIGNED)
     axes.grid(axis="x", color=style.PALE, linewidth=0.4)
     axes.spines["left"].set_visible(False)

@@ -83,8 +83,8 @@ def plot_stickiness(
         f"{_sentence(found)} Lines: middle 80 % of the yearly values. Named: "
         "cities whose two ranks differ most.",
         f"{style.run_line(run.manifest, persons_an_agent(run))}. Published: composite, Global City "
-        f"Talent Stickiness Index 2024 (chapter B.11, table{style.NBSP}2). Estimated: most dimension "
-        "scores.",
+        f"Talent Stickiness Index 2024 (chapter B.11, table{style.NBSP}2). Estimated: most "
+        "dimension scores.",
     )
     _name_outliers(axes, table, labels, cities)
     return axes

@@ -338,5 +338,6 @@ def run_line(manifest: Mapping[str, Any], persons: int) -> str:
         words.append(f"scenario {scenario}")
     if manifest.get("seed") is not None:
         words.append(f"seed{NBSP}{manifest['seed']}")
-    words.append(f"one agent = {persons:,} persons" if persons > 1 else "one agent = one person")
+    number = f"{persons:,}{NBSP}persons" if persons > 1 else f"one{NBSP}person"
+    words.append(f"one agent{NBSP}={NBSP}{number}")
     return ", ".join(words)

@@ -61,6 +61,8 @@ class View:
 
 WORLD = View("World", -169.0, 191.0, -56.0, 77.0)
 """The seam runs through Bering Strait, so it cuts no continent."""
+PACIFIC = View("World", -30.0, 330.0, -56.0, 77.0)
+"""The seam runs through the Atlantic, so moves across the Pacific are in one piece."""
 
 _EQUAL_EARTH = (1.340264, -0.081106, 0.000893, 0.003796)
 

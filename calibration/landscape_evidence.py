@@ -3,8 +3,9 @@
 The figures of ``sim/data/indicator_values.csv`` are made comparable (logarithms of counts, incomes
 and concentrations), turned so that more is better for the dimension, and standardised over the
 cities that have one. The evidence on a cell is the mean over its dimension's indicators, as an
-index with equal weights within the dimension would have it, and standardised again. It only says
-where a city stands relative to others; what a step of it is worth in index points is estimated.
+index with equal weights within the dimension would have it, and standardised again; an indicator
+that is not known of a city counts as average there. Evidence only says where a
+city stands relative to others; what a step of it is worth in index points is estimated.
 """
 
 from __future__ import annotations
@@ -62,9 +63,7 @@ def evidence(cities: Cities | None = None) -> Array:
             own = _indicator(name, table[table["indicator"] == name], cities)
             if np.isfinite(own).sum() > 1:
                 found.append(_standard(own) * (1.0 if sign == "+" else -1.0))
-        counted = np.isfinite(found)
-        mean = np.nansum(found, axis=0) / np.maximum(counted.sum(axis=0), 1)
-        result[:, k] = _standard(mean)
+        result[:, k] = _standard(np.nan_to_num(found).mean(axis=0))
     return result
 
 

@@ -143,6 +143,7 @@ def test_the_flow_map_of_a_city_shows_its_flows_only():
     pairs = touching.groupby(["origin", "destination"], observed=True).ngroups
     assert "Sydney" in words(axes.get_figure())
     arcs = axes.collections[1].get_paths()
+    assert not axes.child_axes
     assert pairs <= len(arcs) <= 2 * pairs, "an arc a flow, in two pieces across the seam"
 
 
@@ -153,6 +154,18 @@ def test_flows_within_a_panel_leave_the_world_map():
     (east_asia,) = axes.child_axes
     assert east_asia.get_title(loc="left").startswith("Within East Asia (widest: ")
     assert {text.get_text() for text in east_asia.texts} == {"Beijing", "Shanghai", "Tokyo"}
+
+
+@pytest.mark.parametrize(
+    ("origin", "destination", "left"),
+    [("Tokyo", "San Francisco", "Tokyo"), ("New York", "Paris", "New York")],
+)
+def test_the_map_is_cut_where_fewer_move(origin, destination, left):
+    run = make_run(PLACES.loc[[origin, destination]])
+    axes = analysis.plot_flow_map(run)
+    assert len(axes.collections[1].get_paths()) == 2, "both arcs are in one piece"
+    at = {text.get_text(): text.xy[0] for text in axes.texts}
+    assert min(at, key=at.get) == left
 
 
 def test_labels_do_not_overlap():
