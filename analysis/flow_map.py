@@ -108,7 +108,7 @@ def plot_flow_map(
     if pairs.empty:
         style.nothing(axes, "no moves")
     else:
-        _legend(axes, pd.concat(parts.values()), elsewhere)
+        _legend(axes, world, pd.concat(parts.values()), elsewhere)
     return axes
 
 
@@ -196,8 +196,8 @@ def _texts(
     if len(parts) > 1:
         others, *inner = (len(part) for part in parts.values())
         inside = (
-            f" (own scale on each map). Panels: up to {max(inner)} flows within a part of the world; "
-            f"world map: the {others} largest others"
+            f" (own scale on each map). Panels: up to {max(inner)} flows within a part of the "
+            f"world; world map: the {others} largest others"
         )
     return (
         f"The largest flows of talent{subject[scope]}{of_cities}, {style.span(pair)}",
@@ -232,7 +232,7 @@ def _arcs(axes: Axes, shown: pd.DataFrame, where: pd.DataFrame, view: View, poin
     )
 
 
-def _legend(axes: Axes, shown: pd.DataFrame, on_world: pd.DataFrame) -> None:
+def _legend(axes: Axes, world: View, shown: pd.DataFrame, on_world: pd.DataFrame) -> None:
     """Explain the colours of all maps and the widths of the world map."""
     marks, texts = [], []
     for abroad, color, text in (
@@ -246,8 +246,16 @@ def _legend(axes: Axes, shown: pd.DataFrame, on_world: pd.DataFrame) -> None:
     for step in style.round_steps(largest) if largest else ():
         marks.append(Line2D([], [], color=style.GREY, linewidth=step * WIDEST_PT / largest))
         texts.append(f"{style.short(step)} persons")
+    # in open sea: the South Pacific on the one map, the Indian Ocean on the other
+    corner = (0.0, 0.0) if world is WORLD else (0.235, 0.0)
     axes.legend(
-        marks, texts, loc="lower left", handlelength=1.6, borderaxespad=0.2, labelspacing=0.6
+        marks,
+        texts,
+        loc="lower left",
+        bbox_to_anchor=corner,
+        handlelength=1.6,
+        borderaxespad=0.2,
+        labelspacing=0.6,
     )
 
 

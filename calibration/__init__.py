@@ -1,0 +1,1 @@
+"""Evidence: sources, reconstruction, fit and validation of the model."""

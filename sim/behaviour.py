@@ -163,20 +163,18 @@ class Behaviour:
 
     def _scalars(self) -> np.ndarray:
         p, on = self.parameters, self.parameters.switches
-        return np.array(
-            Scalars(
-                beta=p.preference.beta * self.unit,
-                loss=p.preference.loss_aversion if on.loss_aversion else 1.0,
-                gate=p.preference.gate * on.gate,
-                stay=p.obstacles.moving * self.unit,
-                home_city=p.ties.home_city * on.home * self.unit,
-                theta=p.choose.dissimilarity if on.nest else 1.0,
-                push=p.consider.push * on.push,
-                graduation=p.consider.graduation if on.graduation else 1.0,
-                ceiling=p.consider.ceiling,
-            ),
-            np.float32,
-        )
+        values = {
+            "beta": p.preference.beta * self.unit,
+            "loss": p.preference.loss_aversion if on.loss_aversion else 1.0,
+            "gate": p.preference.gate * on.gate,
+            "stay": p.obstacles.moving * self.unit,
+            "home_city": p.ties.home_city * on.home * self.unit,
+            "theta": p.choose.dissimilarity if on.nest else 1.0,
+            "push": p.consider.push * on.push,
+            "graduation": p.consider.graduation if on.graduation else 1.0,
+            "ceiling": p.consider.ceiling,
+        }
+        return np.array([values[name] for name in Scalars._fields], np.float32)
 
     def world(
         self,

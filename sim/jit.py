@@ -69,7 +69,7 @@ def _set_up() -> Callable[..., Any]:
 
     folder = cache_folder()
     if folder is not None:
-        numba.config.CACHE_DIR = str(folder)
+        numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
     return partial(
         numba.njit,
         cache=folder is not None,

@@ -96,8 +96,8 @@ def obstacles_to(agents, i, j, parameters, cities, obstacles, by_area, colleague
     stock = np.maximum(by_area.sum(1), 1)
     cost = 0.0
     if on.distance:
-        cost += p.distance * p.distance_by_stage[stage] * math.log1p(
-            obstacles.distance_km[o, j] / 100
+        cost += (
+            p.distance * p.distance_by_stage[stage] * math.log1p(obstacles.distance_km[o, j] / 100)
         )
     if on.border and not obstacles.same_area[o, j]:
         cost += p.border

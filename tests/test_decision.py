@@ -1,11 +1,13 @@
-"""The decision: formulae against a slow reference, theory, coupling, sampling against expectation."""
+"""The decision: formulae against a slow reference, theory, coupling, sampling."""
 
 import math
 
 import numpy as np
 import pytest
+import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from worlds import make_agents, make_world
 
 from sim.expected import expect
 from sim.jit import kernel
@@ -13,8 +15,6 @@ from sim.kernel import Agents, choose, consider, stable_log2
 from sim.parameters import Choose, Parameters, Switches
 from sim.rng import split_seed
 from sim.team import Team
-import reference
-from worlds import make_agents, make_world
 
 TEAM = Team(2)
 DECISION_TERMS = (

@@ -41,7 +41,9 @@ def test_draws_do_not_depend_on_order(seed, year, draw, random):
     ids = np.arange(50, dtype=np.uint64) * np.uint64(2**33 + 7)
     order = list(range(50))
     random.shuffle(order)
-    assert np.array_equal(words(ids[order], year, draw, seed), words(ids, year, draw, seed)[:, order])
+    assert np.array_equal(
+        words(ids[order], year, draw, seed), words(ids, year, draw, seed)[:, order]
+    )
 
 
 @pytest.mark.parametrize("change", [{"year": 2}, {"draw": 4}, {"seed": 6}, {"seed": 5 + 2**40}])

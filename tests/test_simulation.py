@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from worlds import simulation
 
 from sim.errors import UserError
 from sim.parameters import Feedback, Life, Obstacles, Parameters, People, Switches
 from sim.scenario import load_scenario
 from sim.simulation import Simulation, productivity
-from worlds import simulation
 
 
 def run(years=4, agents=4000, **settings):

@@ -131,9 +131,9 @@ def make_world(
         scores=make_landscape(c, rng, identical).scores,
         reference=np.full((cities, 6), 75.0) + vary * rng.uniform(-15, 15, (cities, 6)),
         size=1e6 * np.exp(vary * rng.normal(0, 0.7, cities)),
-        by_area=np.ones((cities, areas), int) if identical else rng.integers(0, 1000, (cities, areas)) + 1,
+        by_area=rng.integers(1, 1 if identical else 1000, (cities, areas), endpoint=True),
         colleagues=vary * rng.uniform(0, 20, (cities, cities)),
-    )  # fmt: skip
+    )
 
 
 def eased(parameters: Parameters, pull: float) -> Parameters:
@@ -186,6 +186,4 @@ def simulation(
         }
     )
     landscape = make_landscape(c, rng, identical=False)
-    return Simulation(
-        scenario, threads=threads, cities=c, obstacles=obstacles, landscape=landscape
-    )
+    return Simulation(scenario, threads=threads, cities=c, obstacles=obstacles, landscape=landscape)
