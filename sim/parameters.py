@@ -187,7 +187,7 @@ class Obstacles(Group):
         5.0,
     )
     border: float = _p(
-        0.3,
+        0.5,
         "utility",
         "estimated: international moves are the smaller part of all moves",
         "Cost of crossing the border of a migration area.",
@@ -225,9 +225,9 @@ class Obstacles(Group):
         10.0,
     )
     moving: float = _p(
-        3.3,
+        3.6,
         "utility",
-        "estimated by a coarse search: sets the share of lookers who move, so that about 3 % of "
+        "estimated by a coarse search: sets the share of lookers who move, so that about 2 % of "
         "talent moves city in a year",
         "Fixed cost of any move, beside what the obstacles of the pair add.",
         0.0,
@@ -349,7 +349,7 @@ class Consider(Group):
         0.35, "share", "estimated", "Least factor that attachment can reach.", 0.0, 1.0
     )
     push: float = _p(
-        0.6,
+        0.3,
         "per 10 index points",
         "estimated",
         "How much the lack of the present city raises the probability to look.",

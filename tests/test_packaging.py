@@ -18,7 +18,7 @@ def test_every_data_file_travels_with_the_package():
     patterns = PROJECT["tool"]["setuptools"]["package-data"]
     for package in PACKAGES:
         for path in (ROOT / package).rglob("*"):
-            if path.is_dir() or path.suffix in (".py", ".pyc"):
+            if path.is_dir() or path.suffix == ".py" or "__pycache__" in path.parts:
                 continue
             name = path.relative_to(ROOT / package).as_posix()
             assert any(fnmatch(name, pattern) for pattern in patterns[package]), (package, name)
