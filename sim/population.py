@@ -221,7 +221,7 @@ class Population:
         people = cities.talent_stock + cities.students
         by_city = apportion(number, people)
         students = np.rint(by_city * cities.students / np.maximum(people, 1)).astype(np.int64)
-        persons = max(1, round(float(people.sum()) / number)) if number else 1
+        persons = max(1, round(float(people.sum()) / max(number, 1)))
         self = cls.empty(number + number // 16 + 1024, persons)
         for city, (count, studying) in enumerate(zip(by_city, students, strict=True)):
             for first in range(0, int(count), _BATCH):
