@@ -174,7 +174,7 @@ class Correlation(Constraint):
         """Compute it over all cities."""
         with np.errstate(invalid="ignore"):
             pair = candidate.table[:, [self.column, COMPOSITE]]
-            value = float(np.corrcoef(pair, rowvar=False)[0, 1])
+            value = float(np.asarray(np.corrcoef(pair, rowvar=False))[0, 1])
         return bool(self.low < value < self.high), f"{value:+.3f}"
 
 
@@ -233,9 +233,7 @@ class Formula(Constraint):
         return fine, f"weights {w.min():.3f} to {w.max():.3f}, slope {candidate.slope:.3f}"
 
 
-def check(
-    constraints: Iterable[Constraint], candidates: Sequence[Landscape]
-) -> pd.DataFrame:
+def check(constraints: Iterable[Constraint], candidates: Sequence[Landscape]) -> pd.DataFrame:
     """Test landscapes against constraints.
 
     Parameters

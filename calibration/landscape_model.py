@@ -8,8 +8,8 @@ For city i and dimension k
 with E the standardised evidence (`calibration.landscape_evidence`), P the standardised logarithm of
 population. Sigma carries what dimensions have in common beyond that, so that the composite, which
 is met exactly, informs each of them. All of it is conditioned on the constraints and on the scale
-(50 to 100): the joint density of scores and parameters is cut to the matrices that meet them, so the
-parameters' full conditionals are the usual conjugate ones.
+(50 to 100): the joint density of scores and parameters is cut to the matrices that meet them, so
+the parameters' full conditionals are the usual conjugate ones.
 """
 
 from __future__ import annotations
@@ -29,13 +29,16 @@ REGIONS: dict[str, str] = {
     **dict.fromkeys(["US"], "United States"),
     **dict.fromkeys(["CA", "AU", "NZ"], "Canada and Oceania"),
     **dict.fromkeys(
-        "AT BE CH DE DK FI FR GB IE NL NO SE".split(), "Western and Northern Europe"
+        ["AT", "BE", "CH", "DE", "DK", "FI", "FR", "GB", "IE", "NL", "NO", "SE"],
+        "Western and Northern Europe",
     ),
-    **dict.fromkeys("CZ ES GR HU IT PL PT RU".split(), "Southern and Eastern Europe"),
+    **dict.fromkeys(
+        ["CZ", "ES", "GR", "HU", "IT", "PL", "PT", "RU"], "Southern and Eastern Europe"
+    ),
     **dict.fromkeys(["CN"], "China, mainland"),
-    **dict.fromkeys("HK IL JP KR MO SG TW".split(), "Advanced Asia"),
-    **dict.fromkeys("AE ID IN MY TH TR VN".split(), "Emerging Asia"),
-    **dict.fromkeys("AR BR CL MX ZA".split(), "Latin America and Africa"),
+    **dict.fromkeys(["HK", "IL", "JP", "KR", "MO", "SG", "TW"], "Advanced Asia"),
+    **dict.fromkeys(["AE", "ID", "IN", "MY", "TH", "TR", "VN"], "Emerging Asia"),
+    **dict.fromkeys(["AR", "BR", "CL", "MX", "ZA"], "Latin America and Africa"),
 }
 """Region of each migration area."""
 
@@ -162,7 +165,7 @@ class Model:
 
     def update(self, x: Array, q: Parameters, rng: np.random.Generator) -> None:
         """Draw every block of parameters from its full conditional, given scores x (C, 6)."""
-        omega = np.linalg.inv(q.sigma)
+        omega: Array = np.asarray(np.linalg.inv(q.sigma), float)
         q.fixed = self._fixed(x - q.region[self.region_of] - q.area[self.area_of], omega, rng)
         base = x - np.einsum("aik,ak->ik", self.features, q.fixed)
         q.region = _effects(base - q.area[self.area_of], self.region_of, q.region_var, omega, rng)

@@ -1,14 +1,15 @@
 """Matrices that meet every constraint, near a wished one: where chains start.
 
-The statements on ranks are not convex, so it goes in two steps. An assignment problem (mixed-integer
-linear) chooses who is on each of the first twenty places of a dimension, as the wished scores would
-have it where the statements leave a choice. Given the places, everything is linear in the scores and
-in the composite's scale, and a linear programme finds the matrix with the least sum of absolute
-departures from the wished one. It needs SciPy (HiGHS).
+The statements on ranks are not convex, so it goes in two steps. An assignment problem
+(mixed-integer linear) chooses who is on each of the first twenty places of a dimension, as the
+wished scores would have it where the statements leave a choice. Given the places, everything is
+linear in the scores and in the composite's scale, and a linear programme finds the matrix with the
+least sum of absolute departures from the wished one. It needs SciPy (HiGHS).
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -20,11 +21,12 @@ from sim.landscape import HIGH, LOW
 
 Array = npt.NDArray[np.float64]
 
+TILTS = 12  # tries at a correlation
 MARGIN = 0.02  # index points by which a start keeps clear of what is forbidden
 
 
 class Start(NamedTuple):
-    """Scores (C, 6), weights (6,), and slope and intercept of raw = intercept + slope x composite."""
+    """Scores (C, 6), weights (6,), and raw = intercept + slope x composite."""
 
     scores: Array
     weights: Array
@@ -32,7 +34,7 @@ class Start(NamedTuple):
     intercept: float
 
 
-class NoStart(RuntimeError):
+class NoStartError(RuntimeError):
     """No matrix with these places and weights meets the constraints."""
 
 
@@ -54,7 +56,7 @@ def places(rules: Rules, k: int, wished: Array) -> npt.NDArray[np.int64]:
 
     Raises
     ------
-    NoStart
+    NoStartError
         If there is no such choice.
     """
     from scipy import optimize, sparse
@@ -77,7 +79,7 @@ def places(rules: Rules, k: int, wished: Array) -> npt.NDArray[np.int64]:
         highs.append(np.array([rules.group_high[g]], float))
     known = np.flatnonzero(np.isfinite(given))
     known = known[np.argsort(-given[known])]
-    for better, worse in zip(known[:-1], known[1:], strict=True):  # given scores keep their order
+    for better, worse in pairwise(known):  # given scores keep their order
         row = np.zeros((n, LEADERS))
         row[better], row[worse] = LEADERS + 1 - place, -(LEADERS + 1.0 - place)
         rows.append(sparse.csr_matrix(row.reshape(1, -1)))
@@ -92,7 +94,9 @@ def places(rules: Rules, k: int, wished: Array) -> npt.NDArray[np.int64]:
         ),
     )
     if result.x is None:
-        raise NoStart(f"dimension {k}: no choice of leaders meets the counts ({result.message})")
+        raise NoStartError(
+            f"dimension {k}: no choice of leaders meets the counts ({result.message})"
+        )
     chosen: npt.NDArray[np.int64] = result.x.reshape(n, LEADERS).argmax(axis=0).astype(np.int64)
     return chosen
 
@@ -155,22 +159,53 @@ def find_start(rules: Rules, targets: Array, wished: Array, weights: Array) -> S
 
     Raises
     ------
-    NoStart
+    NoStartError
         If there is none with these weights and the places that the wished scores suggest.
+    """
+    order = np.array([places(rules, k, wished[:, k]) for k in range(DIMS)])
+    bounds = _cell_bounds(rules, wished, order)
+    if (bounds[0] > bounds[1]).any():
+        raise NoStartError("bounds of a cell contradict each other")
+    along = np.zeros(DIMS)
+    for _ in range(TILTS):
+        start = _programme(rules, targets, wished, weights, order, bounds, along)
+        centred = start.scores - start.scores.mean(axis=0)
+        size = np.sqrt((centred**2).sum(axis=0))
+        short = (rules.composite @ centred) / size < rules.correlation[:, 0] + MARGIN
+        short &= rules.correlation[:, 0] > 0.0
+        if not short.any():
+            return start
+        along[short] = (rules.correlation[short, 0] + 2 * MARGIN) * size[short]
+    raise NoStartError("no matrix with these places has the correlations asked for")
+
+
+def _programme(
+    rules: Rules,
+    targets: Array,
+    wished: Array,
+    weights: Array,
+    order: npt.NDArray[np.int64],
+    cell_bounds: tuple[Array, Array],
+    along: Array,
+) -> Start:
+    """Solve the linear programme, given the places.
+
+    ``along`` holds the least product of each dimension with the unit composite (0: none): a
+    correlation bounded away from 0 is not linear, so `find_start` raises it until it holds.
     """
     from scipy import optimize, sparse
 
     n = len(targets)
-    order = np.array([places(rules, k, wished[:, k]) for k in range(DIMS)])
-    low, high = _cell_bounds(rules, wished, order)
-    if (low > high).any():
-        raise NoStart("bounds of a cell contradict each other")
+    low, high = cell_bounds
     cells = n * DIMS
     # unknowns: cells, |departures| of the cells, slope, intercept, the best score below the leaders
     total = 2 * cells + 2 + DIMS
     slope, intercept, below = 2 * cells, 2 * cells + 1, 2 * cells + 2
 
-    row, col, val, rhs = [], [], [], []
+    row: list[int] = []
+    col: list[int] = []
+    val: list[float] = []
+    rhs: list[float] = []
 
     def require(terms: list[tuple[int, float]], limit: float) -> None:
         """Add sum(coefficient x unknown) <= limit."""
@@ -181,7 +216,7 @@ def find_start(rules: Rules, targets: Array, wished: Array, weights: Array) -> S
         rhs.append(limit)
 
     for k in range(DIMS):
-        for better, worse in zip(order[k, :-1], order[k, 1:], strict=True):
+        for better, worse in pairwise(order[k]):
             both = np.isfinite(rules.fixed[[better, worse], k]).all()
             if not both:
                 require([(worse * DIMS + k, 1.0), (better * DIMS + k, -1.0)], -MARGIN)
@@ -192,6 +227,8 @@ def find_start(rules: Rules, targets: Array, wished: Array, weights: Array) -> S
             if bound == 0.0:
                 tilt = [(i * DIMS + k, sign * rules.composite[i]) for i in range(n)]
                 require(tilt, -MARGIN)
+        if along[k] > 0.0:
+            require([(i * DIMS + k, -rules.composite[i]) for i in range(n)], -along[k])
     for j in range(cells):
         require([(j, 1.0), (cells + j, -1.0)], wished.flat[j])
         require([(j, -1.0), (cells + j, -1.0)], -wished.flat[j])
@@ -220,7 +257,7 @@ def find_start(rules: Rules, targets: Array, wished: Array, weights: Array) -> S
         method="highs",
     )
     if result.x is None:
-        raise NoStart(f"no matrix with these places and weights ({result.message})")
+        raise NoStartError(f"no matrix with these places and weights ({result.message})")
     scores = result.x[:cells].reshape(n, DIMS)
     scores = np.where(np.isfinite(rules.fixed), rules.fixed, scores)
     return Start(scores, weights, float(result.x[slope]), float(result.x[intercept]))

@@ -1,10 +1,10 @@
 """The statements of chapter B.11 on composite and dimensions, one constraint each.
 
 Readings that the text leaves open are decided here and told in ``sim/data/LANDSCAPE.md``:
-"China" includes Hong Kong, Macau and Taipei, as table 2 does; an "all cities in developed countries"
-excludes them, for it goes by the country; "strongly positive" means a correlation of at least 0.6
-(Evans 1996, *Straightforward Statistics for the Behavioral Sciences*: 0.60-0.79 strong); a share
-that is printed in whole per cent allows every count that rounds to it.
+"China" includes Hong Kong, Macau and Taipei, as table 2 does; an "all cities in developed
+countries" excludes them, for it goes by the country; "strongly positive" means a correlation of at
+least 0.6 (Evans 1996, *Straightforward Statistics for the Behavioral Sciences*: 0.60-0.79 strong);
+a share that is printed in whole per cent allows every count that rounds to it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,33 @@ TABLE = "B.11 table 2"
 REGIONS = "B.11, text on table 2"
 
 ADVANCED = frozenset(
-    "AT AU BE CA CH CZ DE DK ES FI FR GB GR IE IL IT JP KR NL NO NZ PT SE SG US".split()
+    [
+        "AT",
+        "AU",
+        "BE",
+        "CA",
+        "CH",
+        "CZ",
+        "DE",
+        "DK",
+        "ES",
+        "FI",
+        "FR",
+        "GB",
+        "GR",
+        "IE",
+        "IL",
+        "IT",
+        "JP",
+        "KR",
+        "NL",
+        "NO",
+        "NZ",
+        "PT",
+        "SE",
+        "SG",
+        "US",
+    ]
 )
 """Developed countries: advanced economies of the IMF's World Economic Outlook, April 2024
 (statistical appendix, table B), among the 41 of the index. Hong Kong, Macau and Taipei, which that
@@ -138,9 +164,7 @@ class _Writer:
         head = self.head(column, f"rank of {who} {said}", None, basis)
         self.add(RankBetween(**head, cities=self.places(*listed), low=low, high=high))  # type: ignore[arg-type]
 
-    def share(
-        self, column: int, text: str, least: float, most: float, low: int, high: int
-    ) -> None:
+    def share(self, column: int, text: str, least: float, most: float, low: int, high: int) -> None:
         head = self.head(column, text, None, "printed")
         self.add(ShareCount(**head, least=least, most=most, low=low, high=high))  # type: ignore[arg-type]
 
@@ -193,7 +217,10 @@ def _composite(w: _Writer) -> None:
     usa, europe, asia = w.countries == "US", w.continents == "Europe", w.continents == "Asia"
     for top, counts in ((10, (5, 2, 3)), (30, (11, 9, 7)), (50, (14, 19, 11))):
         for what, group, number in zip(
-            ("US cities", "European cities", "Asian cities"), (usa, europe, asia), counts, strict=True
+            ("US cities", "European cities", "Asian cities"),
+            (usa, europe, asia),
+            counts,
+            strict=True,
         ):
             w.count(COMPOSITE, what, group, top, number, cite=REGIONS)
 

@@ -1,0 +1,180 @@
+"""Leave-one-out: hide a printed score, predict it, and compare with naive rules.
+
+``python -m calibration.landscape_evaluation`` does it; it needs the extra ``build``. Each of the 24
+printed scores is hidden in turn, once together with the rank that is printed beside it, and once
+with the rank left; the sampler then predicts the cell from everything else. What is judged is the
+median, and whether the 80 % and 95 % intervals hold the truth. The best city of a dimension has 100
+by the scale's convention, so a score of 100 is told by its rank alone and is left out where the
+rank is known. The result goes to ``sim/data/landscape_evaluation.json``.
+
+Rivals, each of them what one could do without a model:
+
+- *composite*: the city's composite, for every dimension;
+- *regional mean*: the mean composite of the cities of its region;
+- *printed mean*: the mean of the other printed scores of the dimension. It knows that a hidden cell
+  was printed, which means that it is among the leaders; the reconstruction is not told.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from calibration.constraints import Cell, Constraint, Maximum, RankBetween
+from calibration.landscape_chain import Setup, run_chain
+from calibration.landscape_diagnostics import record
+from calibration.landscape_model import REGIONS
+from calibration.statements import PrintedCell, printed_cells, statements
+from sim.cities import DIMENSIONS, Cities, load_cities
+from sim.landscape import HIGH
+
+Array = npt.NDArray[np.float64]
+
+SEED = 77
+WARMUP, SWEEPS, EVERY = 1_000, 3_000, 5
+LEVELS = (0.80, 0.95)
+
+
+class Prediction(NamedTuple):
+    """A hidden cell and what was predicted of it, index points."""
+
+    city: str
+    dimension: str
+    truth: float
+    median: float
+    intervals: tuple[tuple[float, float], ...]
+
+
+def scored_cells() -> list[PrintedCell]:
+    """Return the cells that are printed with a score."""
+    return [cell for cell in printed_cells() if cell.score is not None]
+
+
+def without(cell: PrintedCell, constraints: list[Constraint], keep_rank: bool) -> list[Constraint]:
+    """Return the constraints less those that come from one printed cell.
+
+    Parameters
+    ----------
+    cell : PrintedCell
+    constraints : list of Constraint
+    keep_rank : bool
+        Whether its printed rank stays known.
+
+    Returns
+    -------
+    list of Constraint
+    """
+
+    def hidden(c: Constraint) -> bool:
+        if c.column != cell.dimension:
+            return False
+        if isinstance(c, Cell):
+            return c.city == cell.city
+        if isinstance(c, Maximum):
+            return cell.score == HIGH
+        return isinstance(c, RankBetween) and not keep_rank and c.cities == (cell.city,)
+
+    return [c for c in constraints if not hidden(c)]
+
+
+def predict(cell: PrintedCell, keep_rank: bool, sweeps: int = SWEEPS) -> Prediction:
+    """Hide a cell and predict it."""
+    setup = Setup.of(without(cell, statements(), keep_rank))
+    seed = SEED + 7 * cell.city + 1000 * cell.dimension + 100_000 * keep_rank
+    trace = run_chain(setup, seed, warmup=WARMUP, sweeps=sweeps, every=EVERY)
+    values = trace.scores[:, cell.city, cell.dimension]
+    spans = [np.quantile(values, ((1 - level) / 2, (1 + level) / 2)) for level in LEVELS]
+    return Prediction(
+        load_cities().names[cell.city],
+        DIMENSIONS[cell.dimension],
+        float(cell.score or np.nan),
+        float(np.median(values)),
+        tuple((float(low), float(high)) for low, high in spans),
+    )
+
+
+def rivals(cell: PrintedCell, cities: Cities) -> dict[str, float]:
+    """Return what each naive rule predicts for a cell, index points."""
+    region = np.array([REGIONS[cities.area_names[a]] for a in cities.area_of_city])
+    same = (region == region[cell.city]) & (np.arange(len(cities)) != cell.city)
+    others = [
+        c.score
+        for c in scored_cells()
+        if c.dimension == cell.dimension and c.city != cell.city and c.score is not None
+    ]
+    return {
+        "composite": float(cities.composite[cell.city]),
+        "regional mean": float(cities.composite[same].mean()),
+        "printed mean": float(np.mean(others)) if others else float(cities.composite[cell.city]),
+    }
+
+
+def summary(errors: Array) -> dict[str, float]:
+    """Return mean absolute and root mean square error, index points."""
+    return {
+        "mean_absolute_error": round(float(np.abs(errors).mean()), 2),
+        "root_mean_square_error": round(float(np.sqrt((errors**2).mean())), 2),
+    }
+
+
+def judge(predictions: list[Prediction], cells: list[PrintedCell]) -> dict[str, Any]:
+    """Return errors of all predictors, and how often the intervals hold the truth."""
+    cities = load_cities()
+    truth = np.array([p.truth for p in predictions])
+    naive = [rivals(cell, cities) for cell in cells]
+    report: dict[str, Any] = {
+        "cells": len(predictions),
+        "reconstruction": summary(np.array([p.median for p in predictions]) - truth),
+    }
+    for name in naive[0]:
+        report[name] = summary(np.array([row[name] for row in naive]) - truth)
+    for at, level in enumerate(LEVELS):
+        held = [p.intervals[at][0] <= p.truth <= p.intervals[at][1] for p in predictions]
+        width = np.mean([p.intervals[at][1] - p.intervals[at][0] for p in predictions])
+        report[f"coverage_{level:.0%}"] = {
+            "held": int(sum(held)),
+            "of": len(held),
+            "mean_width": round(float(width), 2),
+        }
+    report["predictions"] = [
+        {
+            "city": p.city,
+            "dimension": p.dimension,
+            "truth": p.truth,
+            "median": round(p.median, 2),
+            **{
+                f"interval_{level:.0%}": [round(bound, 2) for bound in span]
+                for level, span in zip(LEVELS, p.intervals, strict=True)
+            },
+            **{name: round(value, 2) for name, value in row.items()},
+        }
+        for p, row in zip(predictions, naive, strict=True)
+    ]
+    return report
+
+
+def main() -> None:
+    """Hide every printed score in turn, and record how well it was predicted."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    cells = scored_cells()
+    tasks = [(cell, False) for cell in cells]
+    tasks += [(cell, True) for cell in cells if cell.score != HIGH]
+    done: dict[int, Prediction] = {}
+    with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
+        jobs = {pool.submit(predict, *task): at for at, task in enumerate(tasks)}
+        for job in as_completed(jobs):
+            done[jobs[job]] = job.result()
+            sys.stderr.write(f"{len(done)} of {len(tasks)}\n")
+    for keep_rank, name in ((False, "score and rank hidden"), (True, "score hidden, rank known")):
+        chosen = [at for at, task in enumerate(tasks) if task[1] == keep_rank]
+        report = judge([done[at] for at in chosen], [tasks[at][0] for at in chosen])
+        record(f"leave_one_out: {name}", report)
+
+
+if __name__ == "__main__":
+    main()
