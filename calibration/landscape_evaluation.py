@@ -1,11 +1,19 @@
 """Leave-one-out: hide a printed score, predict it, and compare with naive rules.
 
 ``python -m calibration.landscape_evaluation`` does it; it needs the extra ``build``. Each of the 24
-printed scores is hidden in turn, once together with the rank that is printed beside it, and once
-with the rank left; the sampler then predicts the cell from everything else. What is judged is the
-median, and whether the 80 % and 95 % intervals hold the truth. The best city of a dimension has 100
-by the scale's convention, so a score of 100 is told by its rank alone and is left out where the
-rank is known. The result goes to ``sim/data/landscape_evaluation.json``.
+printed scores is hidden in turn and predicted from everything else. How much goes with it matters,
+for the report prints the scores of the leaders only, and that a score is printed tells that it is
+high:
+
+- *among the leaders* hides the score and the order of the dimension's printed cities, and keeps
+  that they are its leaders, which is what being printed means;
+- *rank known* hides the score and keeps all ranks; a score of 100 is left out, for the best city
+  has it by the scale's convention;
+- *nothing known* hides the score, its rank, and that it was printed.
+
+What is judged is the median, and whether the 80 % and 95 % intervals hold the truth. Intervals need
+not hold what was chosen for being extreme unless they know of the choice, so the last way is the
+hard one. The result goes to ``sim/data/landscape_evaluation.json``.
 
 Rivals, each of them what one could do without a model:
 
@@ -38,6 +46,8 @@ Array = npt.NDArray[np.float64]
 SEED = 77
 WARMUP, SWEEPS, EVERY = 1_000, 3_000, 5
 LEVELS = (0.80, 0.95)
+NOTHING_KNOWN, RANK_KNOWN, LEADERS_KNOWN = "nothing known", "rank known", "among the leaders"
+WAYS = (NOTHING_KNOWN, RANK_KNOWN, LEADERS_KNOWN)
 
 
 class Prediction(NamedTuple):
@@ -55,20 +65,22 @@ def scored_cells() -> list[PrintedCell]:
     return [cell for cell in printed_cells() if cell.score is not None]
 
 
-def without(cell: PrintedCell, constraints: list[Constraint], keep_rank: bool) -> list[Constraint]:
+def without(cell: PrintedCell, constraints: list[Constraint], way: str) -> list[Constraint]:
     """Return the constraints less those that come from one printed cell.
 
     Parameters
     ----------
     cell : PrintedCell
     constraints : list of Constraint
-    keep_rank : bool
-        Whether its printed rank stays known.
+    way : str
+        One of ``WAYS``.
 
     Returns
     -------
     list of Constraint
     """
+    printed = tuple(c.city for c in scored_cells() if c.dimension == cell.dimension)
+    unranked = {RANK_KNOWN: (), LEADERS_KNOWN: printed, NOTHING_KNOWN: (cell.city,)}[way]
 
     def hidden(c: Constraint) -> bool:
         if c.column != cell.dimension:
@@ -77,15 +89,20 @@ def without(cell: PrintedCell, constraints: list[Constraint], keep_rank: bool) -
             return c.city == cell.city
         if isinstance(c, Maximum):
             return cell.score == HIGH
-        return isinstance(c, RankBetween) and not keep_rank and c.cities == (cell.city,)
+        return isinstance(c, RankBetween) and len(c.cities) == 1 and c.cities[0] in unranked
 
-    return [c for c in constraints if not hidden(c)]
+    kept = [c for c in constraints if not hidden(c)]
+    if way == LEADERS_KNOWN:
+        name = f"{DIMENSIONS[cell.dimension]}: the printed cities lead"
+        head = (name, cell.dimension, "B.11", "printed")
+        kept.append(RankBetween(*head, cities=printed, low=1, high=len(printed)))
+    return kept
 
 
-def predict(cell: PrintedCell, keep_rank: bool, sweeps: int = SWEEPS) -> Prediction:
+def predict(cell: PrintedCell, way: str, sweeps: int = SWEEPS) -> Prediction:
     """Hide a cell and predict it."""
-    setup = Setup.of(without(cell, statements(), keep_rank))
-    seed = SEED + 7 * cell.city + 1000 * cell.dimension + 100_000 * keep_rank
+    setup = Setup.of(without(cell, statements(), way))
+    seed = SEED + 7 * cell.city + 1000 * cell.dimension + 100_000 * WAYS.index(way)
     trace = run_chain(setup, seed, warmup=WARMUP, sweeps=sweeps, every=EVERY)
     values = trace.scores[:, cell.city, cell.dimension]
     spans = [np.quantile(values, ((1 - level) / 2, (1 + level) / 2)) for level in LEVELS]
@@ -158,23 +175,32 @@ def judge(predictions: list[Prediction], cells: list[PrintedCell]) -> dict[str, 
     return report
 
 
-def main() -> None:
-    """Hide every printed score in turn, and record how well it was predicted."""
+def main(ways: list[str]) -> None:
+    """Hide every printed score in turn, and record how well it was predicted.
+
+    Parameters
+    ----------
+    ways : list of str
+        Those of ``WAYS`` to do; empty: all.
+    """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    cells = scored_cells()
-    tasks = [(cell, False) for cell in cells]
-    tasks += [(cell, True) for cell in cells if cell.score != HIGH]
+    tasks = [
+        (cell, way)
+        for way in ways or WAYS
+        for cell in scored_cells()
+        if way != RANK_KNOWN or cell.score != HIGH
+    ]
     done: dict[int, Prediction] = {}
     with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
         jobs = {pool.submit(predict, *task): at for at, task in enumerate(tasks)}
         for job in as_completed(jobs):
             done[jobs[job]] = job.result()
             sys.stderr.write(f"{len(done)} of {len(tasks)}\n")
-    for keep_rank, name in ((False, "score and rank hidden"), (True, "score hidden, rank known")):
-        chosen = [at for at, task in enumerate(tasks) if task[1] == keep_rank]
+    for way in ways or WAYS:
+        chosen = [at for at, task in enumerate(tasks) if task[1] == way]
         report = judge([done[at] for at in chosen], [tasks[at][0] for at in chosen])
-        record(f"leave_one_out: {name}", report)
+        record(f"leave_one_out, {way}", report)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
