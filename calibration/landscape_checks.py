@@ -19,7 +19,8 @@ Mask = npt.NDArray[np.bool_]
 
 CITATION = "B.11, text on the regions after table 2"
 FIRST_QUARTER = 30
-"""Reading of "strong": among the first 30 of the 120 cities."""
+"""One reading of "strong": among the first 30 of the 120 cities. The other: rank in the dimension
+better than by the composite."""
 
 STRONG_US = DIMENSIONS[:5]
 STRONG_EUROPE = ("cultural_openness", "ecological_health", "social_welfare")
@@ -104,15 +105,18 @@ def _united_states(draws: Array, usa: Mask) -> list[Finding]:
 
 
 def _europe(draws: Array, europe: Mask, others: dict[str, Mask]) -> list[Finding]:
-    balance = draws.std(axis=2)  # of a city, over its six dimensions
-    own = balance[:, europe].mean(axis=1)
-    found = [
-        _finding(
-            f"Europe balanced: its cities' scores differ less over dimensions than in {name}",
-            own < balance[:, group].mean(axis=1),
-        )
-        for name, group in others.items()
-    ]
+    spread = np.maximum(draws.std(axis=1, keepdims=True), 1e-12)
+    standings = (draws - draws.mean(axis=1, keepdims=True)) / spread
+    found = []
+    for what, values in (("scores", draws), ("standings (standardised scores)", standings)):
+        within = values.std(axis=2)  # of a city, over its six dimensions
+        found += [
+            _finding(
+                f"Europe balanced: its cities' {what} differ less over dimensions than in {name}",
+                within[:, europe].mean(axis=1) < within[:, group].mean(axis=1),
+            )
+            for name, group in others.items()
+        ]
     above = [_mean(draws, europe, name) > _mean(draws, ~europe, name) for name in STRONG_EUROPE]
     text = "Europe strong in culture, ecology and welfare: mean above that of all others in each"
     return [*found, _finding(text, np.all(above, axis=0))]
@@ -138,15 +142,18 @@ def _asia(draws: Array, asia: Mask, others: dict[str, Mask]) -> list[Finding]:
 
 def _named(draws: Array, cities: Cities) -> list[Finding]:
     found = []
+    overall = cities.rank.astype(int)
     for dimension, names in NAMED.items():
         k = DIMENSIONS.index(dimension)
         for name in names:
             if name not in cities.names:
                 continue
-            own = draws[:, cities.names.index(name), k]
-            rank = 1 + (draws[:, :, k] > own[:, None]).sum(axis=1)
-            text = f"{name} strong in {dimension}: among the first {FIRST_QUARTER}"
-            found.append(_finding(text, rank <= FIRST_QUARTER))
+            place = cities.names.index(name)
+            rank = 1 + (draws[:, :, k] > draws[:, [place], k]).sum(axis=1)
+            text = f"{name} strong in {dimension.replace('_', ' ')}:"
+            found.append(_finding(f"{text} among the first {FIRST_QUARTER}", rank <= FIRST_QUARTER))
+            text = f"{text} rank better than by the composite ({overall[place]})"
+            found.append(_finding(text, rank < overall[place]))
     return found
 
 

@@ -121,13 +121,14 @@ def _parts(
     check: bool, city: str | None, draw: int | None, evaluate: bool, *, quiet: bool
 ) -> dict[str, Any]:
     """Return the documents that were asked for, in the order of printing."""
+    from calibration import landscape_quality as quality
     from calibration import landscape_tables as tables
 
     parts: dict[str, Any] = {}
     if city is not None:
         parts["city"] = tables.city_document(city, draw)
     if evaluate:
-        parts["evaluation"] = tables.evaluation_document()
+        parts["evaluation"] = quality.evaluation_document()
     if check:
         parts["check"] = tables.check_document(draw)
     if not parts and not quiet:
@@ -144,13 +145,14 @@ def _print_json(parts: dict[str, Any], written: list[Path]) -> None:
 
 
 def _print_text(parts: dict[str, Any], written: list[Path]) -> None:
+    from calibration import landscape_quality as quality
     from calibration import landscape_tables as tables
 
     texts = {
         "summary": tables.summary_text,
         "city": tables.city_text,
         "draw": tables.draw_text,
-        "evaluation": tables.evaluation_text,
+        "evaluation": quality.evaluation_text,
         "check": tables.check_text,
     }
     blocks = [texts[name](document) for name, document in parts.items()]

@@ -79,7 +79,8 @@ def without(cell: PrintedCell, constraints: list[Constraint], way: str) -> list[
     -------
     list of Constraint
     """
-    printed = tuple(c.city for c in scored_cells() if c.dimension == cell.dimension)
+    named = [c for c in scored_cells() if c.dimension == cell.dimension]
+    printed = tuple(c.city for c in named)
     unranked = {RANK_KNOWN: (), LEADERS_KNOWN: printed, NOTHING_KNOWN: (cell.city,)}[way]
 
     def hidden(c: Constraint) -> bool:
@@ -95,7 +96,7 @@ def without(cell: PrintedCell, constraints: list[Constraint], way: str) -> list[
     if way == LEADERS_KNOWN:
         name = f"{DIMENSIONS[cell.dimension]}: the printed cities lead"
         head = (name, cell.dimension, "B.11", "printed")
-        kept.append(RankBetween(*head, cities=printed, low=1, high=len(printed)))
+        kept.append(RankBetween(*head, cities=printed, low=named[0].rank, high=named[-1].rank))
     return kept
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from math import comb
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.cities import DIMENSIONS, load_cities
-from sim.errors import UserError
 from sim.landscape import Landscape, ensemble, landscape_path, load_landscape, n_draws
 
 if TYPE_CHECKING:
@@ -23,17 +20,11 @@ Document = dict[str, Any]
 LEVELS = {"interval_80": (0.10, 0.90), "interval_90": (0.05, 0.95)}
 CENTRE = -1
 """Number that stands for the centre in exported tables."""
-LEAVE_ONE_OUT = "leave_one_out"
 
 
 def method_path() -> Path:
     """Return where the method is written down."""
     return landscape_path().with_name("LANDSCAPE.md")
-
-
-def evaluation_path() -> Path:
-    """Return where the figures on the reconstruction's quality are."""
-    return landscape_path().with_name("landscape_evaluation.json")
 
 
 # Summary
@@ -340,115 +331,6 @@ def formulas(draw: int | None = None) -> list[Document]:
         weights, (intercept, slope) = part.weights.tolist(), part.scale
         found.append({"draw": number, "weights": weights, "intercept": intercept, "slope": slope})
     return found
-
-
-# Evaluation
-
-
-def evaluation_document() -> Document:
-    """Return the shipped evaluation, and the statements in words checked on the draws.
-
-    Raises
-    ------
-    UserError
-        If the file is not there or cannot be read.
-    """
-    from calibration.landscape_checks import qualitative
-
-    path = evaluation_path()
-    mend = "make it with: python -m calibration.landscape_evaluation (extra 'build')"
-    try:
-        report = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: the evaluation is not there; {mend}") from None
-    except (OSError, ValueError):
-        raise UserError(f"{path}: the evaluation cannot be read; {mend}") from None
-    if not isinstance(report, dict):
-        raise UserError(f"{path}: the evaluation is not a mapping; {mend}")
-    words = [finding._asdict() for finding in qualitative(ensemble()[0], load_cities())]
-    return {"shipped": report, "qualitative": words}
-
-
-def evaluation_text(document: Document) -> str:
-    """Return the evaluation for the screen."""
-    lines: list[str] = []
-    for name, part in document["shipped"].items():
-        if name.startswith(LEAVE_ONE_OUT):
-            lines += [*_leave_one_out_lines(name, part), ""]
-        else:
-            facts = [f"  {key}: {_plain(value)}" for key, value in part.items()]
-            lines += [f"{name}", *facts, ""]
-    lines.append("Statements in words, not used as constraints: probability over the draws")
-    for finding in document["qualitative"]:
-        lines.append(f"  {finding['probability']:>5.0%}  {finding['statement']}")
-    lines.append(f"  source: {document['qualitative'][0]['citation']}")
-    return "\n".join(lines)
-
-
-def _leave_one_out_lines(name: str, part: Document) -> list[str]:
-    """Return errors, coverage and single predictions of one leave-one-out study."""
-    told = name.removeprefix(LEAVE_ONE_OUT).strip(" ,:")
-    lines = [f"Leave one out ({told}): {part['cells']} published scores predicted in turn"]
-    scores = {key: row for key, row in part.items() if _is_score(row)}
-    width = max(map(len, scores))
-    lines.append(f"  {'':<{width}}  mean absolute error  root mean square error  (index points)")
-    for key, row in scores.items():
-        absolute, square = row["mean_absolute_error"], row["root_mean_square_error"]
-        lines.append(f"  {key:<{width}}{absolute:>21.2f}{square:>24.2f}")
-    for key, row in part.items():
-        if key.startswith("coverage_"):
-            level = float(key.removeprefix("coverage_").rstrip("%")) / 100
-            chance = at_most(row["held"], row["of"], level)
-            lines.append(
-                f"  {level:.0%} intervals: hold {row['held']} of {row['of']}, "
-                f"mean width {row['mean_width']:.2f} (so few or fewer by chance: {chance:.1%})"
-            )
-    lines += ["  " + line for line in _prediction_lines(part.get("predictions", []))]
-    return lines
-
-
-def _is_score(row: object) -> bool:
-    return isinstance(row, dict) and "mean_absolute_error" in row
-
-
-def _prediction_lines(predictions: list[Document]) -> list[str]:
-    if not predictions:
-        return []
-    lines = [f"{'city':<15}{'dimension':<22}{'printed':>8}{'median':>8}{'80 % interval':>18}"]
-    lines[0] += f"{'95 % interval':>18}"
-    for row in predictions:
-        spans = [
-            f"{row[key][0]:.2f} to {row[key][1]:.2f}" for key in ("interval_80%", "interval_95%")
-        ]
-        lines.append(
-            f"{row['city']:<15}{row['dimension']:<22}{row['truth']:>8.2f}{row['median']:>8.2f}"
-            f"{spans[0]:>18}{spans[1]:>18}"
-        )
-    return lines
-
-
-def at_most(held: int, of: int, level: float) -> float:
-    """Return the binomial probability that at most ``held`` of ``of`` intervals hold the truth.
-
-    Parameters
-    ----------
-    held, of : int
-        0 <= held <= of.
-    level : float
-        Probability with which each interval holds it, 0 to 1; independent of each other.
-
-    Returns
-    -------
-    float
-        0 to 1; small where the intervals are too narrow.
-    """
-    return sum(comb(of, k) * level**k * (1 - level) ** (of - k) for k in range(held + 1))
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
-    return f"{value:,}" if isinstance(value, int) and value >= 10_000 else str(value)
 
 
 def _short(value: float, digits: int = 2) -> float:
