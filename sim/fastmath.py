@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from sim.jit import inline
 
 _ONE = np.float32(1.0)
+_ROUND = np.float32(12582912.0)
+
+
+@inline
+def exp2_within(x):
+    """2**x in float32 for x in [-126, 126], by a polynomial (relative error below 2e-7).
+
+    Adding 1.5 * 2**23 rounds to a whole number and leaves it in the low bits, ready to be shifted
+    into the exponent. The polynomial is minimax in relative error on [-0.5, 0.5], given p(0) = 1.
+    """
+    shifted = np.float32(x + _ROUND)
+    f = x - (shifted - _ROUND)
+    p = np.float32(1.326472714e-3)
+    p = p * f + np.float32(9.671512640e-3)
+    p = p * f + np.float32(5.550733743e-2)
+    p = p * f + np.float32(2.402224209e-1)
+    p = p * f + np.float32(6.931469776e-1)
+    p = p * f + _ONE
+    bits = np.int32(np.float32(shifted).view(np.int32) << np.int32(23))
+    return np.int32(np.float32(p).view(np.int32) + bits).view(np.float32)
 
 
 @inline
 def exp2(x):
-    """2**x in float32 by a polynomial (relative error below 3e-7), without branches."""
-    x = min(max(x, np.float32(-126.0)), np.float32(126.0))
-    whole = np.float32(math.floor(x + np.float32(0.5)))
-    f = x - whole
-    p = np.float32(1.5353362e-4)
-    p = p * f + np.float32(1.3398874e-3)
-    p = p * f + np.float32(9.6184373e-3)
-    p = p * f + np.float32(5.5503324e-2)
-    p = p * f + np.float32(2.4022648e-1)
-    p = p * f + np.float32(6.9314720e-1)
-    p = p * f + _ONE
-    bits = np.int32(np.int32(whole) + np.int32(127)) << np.int32(23)
-    return p * np.int32(bits).view(np.float32)
+    """2**x in float32, without branches; saturates at 2**-126 and 2**126."""
+    return exp2_within(min(max(x, np.float32(-126.0)), np.float32(126.0)))
 
 
 @inline

@@ -17,7 +17,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-_SOURCES = ("jit.py", "rng.py", "fastmath.py", "kernel.py", "expected.py", "lifecycle.py")
+_SOURCES = (
+    "jit.py",
+    "rng.py",
+    "fastmath.py",
+    "kernel.py",
+    "expected.py",
+    "lifecycle.py",
+    "dense.py",
+    "selection.py",
+)
 
 
 def _digest() -> str:

@@ -13,7 +13,8 @@ import numpy as np
 from sim.jit import inline, kernel
 
 #: Draw numbers of the uses of randomness within an agent's year (race draws follow RACE).
-TRAITS, BIRTH, BIRTH_MORE, LIFE, LOOK, STAY, LOTTERY, RACE = 0, 1, 2, 3, 4, 5, 6, 16
+TRAITS, BIRTH, BIRTH_MORE, LIFE, LOOK, STAY, LOTTERY, DENSE = range(8)
+TRAINING, RACE = 8, 16
 LANES = 32
 BLOCK = 4 * LANES
 

@@ -13,6 +13,7 @@ from typing import Any
 
 #: Parts of a sum in floating point: a fixed number, so that no sum depends on the threads.
 PARTS = 16
+_LEAST = 4096  # items that are worth a call of their own
 
 
 def edges(n: int, parts: int) -> list[tuple[int, int]]:
@@ -35,8 +36,12 @@ class Team:
         self._pool = ThreadPoolExecutor(self.threads) if self.threads > 1 else None
 
     def share(self, n: int, task: Callable[[int, int], Any]) -> list[Any]:
-        """Call ``task(start, stop)`` for one range a thread; return the results in order."""
-        return self.each(edges(n, self.threads), task)
+        """Call ``task(start, stop)`` for parts of ``range(n)``; return the results in order.
+
+        Several parts a thread, so that a thread that is held up does not hold up the others.
+        """
+        parts = self.threads if self.threads == 1 else min(8 * self.threads, -(-n // _LEAST))
+        return self.each(edges(n, parts), task)
 
     def each(self, ranges: list[tuple[int, int]], task: Callable[[int, int], Any]) -> list[Any]:
         """Call ``task(start, stop)`` for each range; return the results in order."""

@@ -1,0 +1,1 @@
+"""Benchmarks: talentflow against what people would otherwise write, and this machine's limits."""
