@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from statistics import NormalDist
 
 import numpy as np
 
 from sim.cities import Cities
+from sim.effects import Effects
 from sim.kernel import Scalars, World
 from sim.obstacles import Obstacles
 from sim.parameters import FIELDS, STAGES, TIERS, Parameters
@@ -116,23 +118,23 @@ class Behaviour:
         return out
 
     def _fixed_pairs(self, obstacles: Obstacles) -> np.ndarray:
-        """Return distance, border and settlement costs and an empty row for ties: (C, 4, L)."""
+        """Return distance, border and settlement costs, an empty row for ties: (C, 4, C)."""
         p, on = self.parameters.obstacles, self.parameters.switches
         rows = np.zeros((len(self.cities), 4, len(self.cities)))
         rows[:, 0] = p.distance * on.distance * np.log1p(obstacles.distance_km / 100.0)
         rows[:, 1] = p.border * on.border * ~obstacles.same_area
         rows[:, 2] = p.settlement * on.settlement * obstacles.settlement
-        return self._padded(rows * self.unit)
+        return rows
 
     def _fixed_areas(self, obstacles: Obstacles) -> np.ndarray:
-        """Return visa and language costs, an empty row, and the pull of home: (A, 4, L)."""
+        """Return visa and language costs, an empty row, and the pull of home: (A, 4, C)."""
         p, ties, on = self.parameters.obstacles, self.parameters.ties, self.parameters.switches
         areas, area_of_city = len(self.cities.area_names), self.cities.area_of_city
         rows = np.zeros((areas, 4, len(self.cities)))
         rows[:, 0] = p.visa * on.visa * np.array(p.visa_by_class)[obstacles.visa_class]
         rows[:, 1] = p.language * on.language * (1.0 - obstacles.language_of_area[:, area_of_city])
         rows[:, 3] = ties.home_area * on.home * self._at_home()
-        return self._padded(rows * self.unit)
+        return rows
 
     def _at_home(self) -> np.ndarray:
         """Return whether each city (column) lies in each area (row), bool (A, C)."""
@@ -182,6 +184,7 @@ class Behaviour:
         opportunities: np.ndarray,
         by_area: np.ndarray,
         colleagues: np.ndarray,
+        effects: Sequence[Effects] = (),
     ) -> World:
         """Return what agents see this year.
 
@@ -195,6 +198,8 @@ class Behaviour:
             Residents by citizenship.
         colleagues : (C, C) array
             People who went from row to column in recent years, in the unit of ``by_area``.
+        effects : sequence of Effects, optional
+            What policies change, one entry a segment of agents; default: one that nothing changes.
 
         Returns
         -------
@@ -205,15 +210,20 @@ class Behaviour:
         stock = np.maximum(by_area.sum(1), 1)
         pairs, areas = self._pairs.copy(), self._areas.copy()
         network = np.log1p(1000.0 * colleagues / stock[:, None])
-        pairs[:, 3] = self._padded(p.ties.colleagues * on.colleagues * self.unit * network)
+        pairs[:, 3] = p.ties.colleagues * on.colleagues * network
         share = np.log1p(100.0 * by_area.T / stock[None, :]) * ~self._at_home()
-        areas[:, 2] = self._padded(p.ties.conationals * on.conationals * self.unit * share)
+        areas[:, 2] = p.ties.conationals * on.conationals * share
+        segments = effects or (Effects.none(len(self.cities), len(areas)),)
+        fixed, unit = p.obstacles.moving, self.unit
+        staying = np.stack([e.staying for e in segments]) * unit
         return World(
-            scores=self._padded(scores.T * _TENS),
+            scores=self._padded(np.stack([(scores + e.scores).T for e in segments]) * _TENS),
             reference=self.reference,
-            pull=self._padded(size * self.unit, fill=-1000.0),
-            by_origin=pairs,
-            by_area=areas,
+            pull=self._padded(size * unit, fill=-1000.0),
+            by_origin=self._padded(np.stack([e.on_pairs(pairs, fixed) for e in segments]) * unit),
+            by_area=self._padded(np.stack([e.on_areas(areas) for e in segments]) * unit),
+            staying=staying.astype(np.float32),
+            looking=np.stack([e.looking for e in segments]).astype(np.float32),
             area_of_city=self.cities.area_of_city,
             **self._tables,
         )

@@ -287,15 +287,19 @@ def check(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Check a scenario and print it with everything that it inherits and all defaults."""
+    """Check a scenario; print it with all that it inherits, and what its policies select."""
     from sim.scenario import load_scenario
+    from sim.selection_report import as_comments, selections
 
     scenario = load_scenario(file)
+    rows = selections(scenario)
     if as_json:
         document = scenario.model_dump(mode="json")
-        print_json({"file": file, "sha256": scenario.digest(), "scenario": document})
+        facts = {"file": file, "sha256": scenario.digest()}
+        print_json(facts | {"scenario": document, "selects": rows})
         return
     tell(f"{file}: no faults found")
+    typer.echo(as_comments(rows), nl=False)
     typer.echo(scenario.resolved_yaml(), nl=False)
 
 

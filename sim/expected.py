@@ -26,7 +26,7 @@ def _expect(agents, world, start, stop, flows, looking):
         group = needs(agents, world, i, weight, wish)
         p = np.float64(looks(agents, world, i, weight, wish))
         looking[origin] += p
-        fill_values(world, weight, wish, row)
+        fill_values(world, agents.segment[i], weight, wish, row)
         stay = fill_utilities(agents, world, i, group, row)
         for j in range(size):
             chance[j] = exp2(row[j])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import typing
 from collections.abc import Iterator
 from typing import Any
@@ -63,7 +64,11 @@ class _Fault:
         self.context: dict[str, Any] = error.get("ctx", {})
         self.message: str = error["msg"]
         self.model = model
-        node, self.path = document.nearest(error["loc"])
+        loc: Path = (*error["loc"], *getattr(self.context.get("error"), "path", ()))
+        if self.kind == "union_tag_invalid":
+            loc = (*loc, self.context["discriminator"].strip("'"))
+        node, self.path = document.nearest(loc)
+        self.loc = _with_levers(document, self.path)
         self.value = node.value
         self.place = node.place
         self.missing = str(error["loc"][-1]) if self.kind == "missing" else ""
@@ -79,6 +84,10 @@ class _Fault:
             return f"lacks the key '{self.missing}'; add it"
         if self.kind == "value_error":
             return str(self.context["error"])
+        if self.kind in ("union_tag_invalid", "literal_error"):
+            return self.choice()
+        if self.kind == "union_tag_not_found":
+            return f"lacks the key {self.context['discriminator']}; say which lever it is"
         if self.kind in ("too_short", "too_long"):
             return self.length()
         if self.kind == "string_pattern_mismatch":
@@ -98,7 +107,7 @@ class _Fault:
     def hint(self) -> str:
         """Return the nearest known name, here or in a sibling group of parameters."""
         word = str(self.path[-1])
-        here = fields_at(self.model, self.path[:-1])
+        here = fields_at(self.model, self.loc[:-1])
         near = did_you_mean(word, here)
         if near:
             return near
@@ -108,18 +117,28 @@ class _Fault:
                 return f"; did you mean '{names[word]}.{word}'?"
         return f"; known here: {', '.join(here)}" if here else "; remove it"
 
+    def choice(self) -> str:
+        """Say which words would have been right."""
+        expected = self.context.get("expected_tags") or self.context.get("expected", "")
+        known = re.findall(r"'([^']*)'", expected)
+        if not isinstance(self.value, str):
+            return f"must be one of {', '.join(known)}, not {shown(self.value)}"
+        near = did_you_mean(self.value, known) or f"; known are {', '.join(known)}"
+        key = next((step for step in reversed(self.path) if isinstance(step, str)), "word")
+        return f"unknown {key} {shown(self.value)}{near}"
+
     def length(self) -> str:
         least = self.context.get("min_length")
         most = self.context.get("max_length")
         limit = least if self.kind == "too_short" else most
-        bounds = _bounds(field_at(self.model, self.path))
+        bounds = _bounds(field_at(self.model, self.loc))
         exact = bounds.get("min_length") == bounds.get("max_length") == limit
         bound = "exactly" if exact else "at least" if self.kind == "too_short" else "at most"
         noun = "entry" if limit == 1 else "entries"
         return f"must have {bound} {limit} {noun}, not {self.context.get('actual_length')}"
 
     def range(self) -> str:
-        info = field_at(self.model, self.path)
+        info = field_at(self.model, self.loc)
         names = ("ge", "gt", "le", "lt")
         bounds = {k: v for k, v in (_bounds(info) | self.context).items() if k in names}
         extra = info.json_schema_extra if info else None
@@ -151,6 +170,18 @@ class _Fault:
         return ""
 
 
+def _with_levers(document: Node, path: Path) -> Path:
+    """Return a path in which the lever of each intervention stands after its position."""
+    found: list[str | int] = []
+    for k, step in enumerate(path):
+        found.append(step)
+        node, _ = document.nearest(path[: k + 1])
+        lever = node.value.get("lever") if isinstance(node.value, dict) else None
+        if lever is not None and isinstance(lever.value, str):
+            found.append(lever.value)
+    return tuple(found)
+
+
 def _bounds(info: FieldInfo | None) -> dict[str, Any]:
     names = ("ge", "gt", "le", "lt", "min_length", "max_length")
     items = info.metadata if info else []
@@ -169,27 +200,42 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def field_at(model: type[BaseModel], path: Path) -> FieldInfo | None:
-    """Return the model field that a document path leads to, or None."""
-    info: FieldInfo | None = None
-    models = [model]
-    for step in path:
-        if isinstance(step, int):
-            continue
-        info = next((m.model_fields[step] for m in models if step in m.model_fields), None)
-        if info is None:
-            return None
-        models = list(_models_in(info.annotation))
-    return info
+    """Return the model field that an error's path leads to, or None.
+
+    After the position of an intervention its lever may stand, which chooses the model.
+    """
+    return _walk(model, path)[0]
 
 
 def fields_at(model: type[BaseModel], path: Path) -> list[str]:
     """Return the names that a document may use below a path."""
-    if not any(isinstance(step, str) for step in path):
-        return list(model.model_fields)
-    info = field_at(model, path)
-    return (
-        [name for part in _models_in(info.annotation) for name in part.model_fields] if info else []
-    )
+    return [
+        info.alias or name for m in _walk(model, path)[1] for name, info in m.model_fields.items()
+    ]
+
+
+def _walk(model: type[BaseModel], path: Path) -> tuple[FieldInfo | None, list[type[BaseModel]]]:
+    info: FieldInfo | None = None
+    models = [model]
+    for step in path:
+        fields = [
+            field
+            for m in models
+            for name, field in m.model_fields.items()
+            if step == (field.alias or name)
+        ]
+        tagged = [m for m in models if _tag(m) == step]
+        if fields:
+            info = fields[0]
+            models = list(_models_in(info.annotation))
+        elif tagged:
+            models = tagged
+    return info, models
+
+
+def _tag(model: type[BaseModel]) -> str | None:
+    field = model.model_fields.get("lever")
+    return typing.get_args(field.annotation)[0] if field else None
 
 
 def parameter_names(model: type[BaseModel]) -> Iterator[tuple[str, str]]:

@@ -15,7 +15,6 @@ utility of one city moves people only to it or keeps them in it.
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +26,7 @@ from sim.rng import BLOCK, LANES, LOOK, RACE, STAY, load_counters, philox_lanes,
 _ONE = np.float32(1.0)
 _ZERO = np.float32(0.0)
 _TINY = np.float32(1e-6)
+_LN2 = np.float32(0.6931471805599453)
 
 
 class Agents(NamedTuple):
@@ -42,20 +42,25 @@ class Agents(NamedTuple):
     years: np.ndarray  # uint8, years in the present city, at most 60
     fresh: np.ndarray  # uint8, 1 in the year of graduation
     traits: np.ndarray  # uint8 (N, 16), personal quantiles: see behaviour.py
+    segment: np.ndarray  # uint8, which policies select the agent this year: see policy.py
 
 
 class World(NamedTuple):
     """What agents see in a year; L is the number of cities padded to whole blocks of lanes.
 
+    The segments (S) tell apart agents whom different policies select; without any there is one.
+
     Scores and aspirations are in tens of index points; rows added to utility are in units of
     log2 / dissimilarity.
     """
 
-    scores: np.ndarray  # float32 (6, L)
+    scores: np.ndarray  # float32 (S, 6, L)
     reference: np.ndarray  # float32 (C, 6), landscape at the start: aspirations adapt to it
     pull: np.ndarray  # float32 (L,), size of each destination; -1000 in the padding
-    by_origin: np.ndarray  # float32 (C, 4, L): distance, border, settlement, colleagues
-    by_area: np.ndarray  # float32 (A, 4, L): visa, language, conationals, home area
+    by_origin: np.ndarray  # float32 (S, C, 4, L): distance, border, settlement, near
+    by_area: np.ndarray  # float32 (S, A, 4, L): visa, language, conationals, home area
+    staying: np.ndarray  # float32 (S, C), added to the utility of staying in each city
+    looking: np.ndarray  # float32 (S, C), factor on looking by city of residence
     area_of_city: np.ndarray  # int16 (C,)
     weights: np.ndarray  # float32 (G, 6), mean need weights by group
     friction: np.ndarray  # float32 (G, 4): factors on distance, settlement, visa, language
@@ -114,15 +119,15 @@ def looks(agents, world, i, weight, wish):
     if agents.fresh[i]:
         rate *= scalars[S.graduation]
     lack = _ZERO
-    origin = agents.city[i]
+    origin, segment = agents.city[i], agents.segment[i]
     for d in range(6):
-        lack += weight[d] * max(wish[d] - world.scores[d, origin], _ZERO)
-    rate *= _ONE + scalars[S.push] * lack
+        lack += weight[d] * max(wish[d] - world.scores[segment, d, origin], _ZERO)
+    rate *= (_ONE + scalars[S.push] * lack) * world.looking[segment, origin]
     return min(rate, scalars[S.ceiling])
 
 
 @inline
-def fill_values(world, weight, wish, out):
+def fill_values(world, segment, weight, wish, out):
     """Write what each city's scores are worth to an agent: gated pulls less lacks.
 
     Dimensions are ordered economy, innovation | openness, ecology | welfare, public life: the
@@ -131,8 +136,8 @@ def fill_values(world, weight, wish, out):
     """
     scalars = world.scalars
     beta, loss, gate = scalars[S.beta], scalars[S.loss], scalars[S.gate]
-    s0, s1, s2 = world.scores[0], world.scores[1], world.scores[2]
-    s3, s4, s5 = world.scores[3], world.scores[4], world.scores[5]
+    scores = world.scores[segment]
+    s0, s1, s2, s3, s4, s5 = scores[0], scores[1], scores[2], scores[3], scores[4], scores[5]
     w0, w1, w2, w3, w4, w5 = weight[0], weight[1], weight[2], weight[3], weight[4], weight[5]
     a0, a1, a2, a3, a4, a5 = wish[0], wish[1], wish[2], wish[3], wish[4], wish[5]
     gate_live = gate / max(w4 + w5, _TINY)
@@ -159,16 +164,17 @@ def fill_utilities(agents, world, i, group, row):
     Returns the utility of staying, to be compared with the go nest. Units: log2 / dissimilarity.
     """
     scalars = world.scalars
-    origin, home = agents.city[i], agents.home[i]
-    area = world.area_of_city[home]
-    stay = row[origin] + scalars[S.stay] + world.by_area[area, 3, origin]
+    origin, home, segment = agents.city[i], agents.home[i], agents.segment[i]
+    pairs, areas = (
+        world.by_origin[segment, origin],
+        world.by_area[segment, world.area_of_city[home]],
+    )
+    stay = row[origin] + scalars[S.stay] + areas[3, origin] + world.staying[segment, origin]
     if home == origin:
         stay += scalars[S.home_city]
     size = world.pull
-    distance, border = world.by_origin[origin, 0], world.by_origin[origin, 1]
-    settlement, colleagues = world.by_origin[origin, 2], world.by_origin[origin, 3]
-    visa, language = world.by_area[area, 0], world.by_area[area, 1]
-    conationals, home_area = world.by_area[area, 2], world.by_area[area, 3]
+    distance, border, settlement, colleagues = pairs[0], pairs[1], pairs[2], pairs[3]
+    visa, language, conationals, home_area = areas[0], areas[1], areas[2], areas[3]
     f0, f1 = world.friction[group, 0], world.friction[group, 1]
     f2, f3 = world.friction[group, 2], world.friction[group, 3]
     for j in range(row.shape[0]):
@@ -180,21 +186,50 @@ def fill_utilities(agents, world, i, group, row):
 
 
 @inline
+def sine(turn):
+    """sin(pi * turn) in float32 for ``turn`` in [0, 1], close also in relative terms."""
+    x = min(turn, _ONE - turn)
+    y = x * x
+    p = np.float32(0.07783489674329758)
+    p = p * y + np.float32(-0.5984281897544861)
+    p = p * y + np.float32(2.550109624862671)
+    p = p * y + np.float32(-5.167712211608887)
+    p = p * y + np.float32(3.1415927410125732)
+    return p * x
+
+
+@inline
 def stable_log2(theta, angle, exponential):
     """log2 of a positive stable variable S, E[exp(-t S)] = exp(-t**theta), by Kanter (1975).
 
-    ``angle`` is uniform on (0, 1), ``exponential`` standard exponential.
+    ``angle`` is uniform on (0, 1), ``exponential`` standard exponential. In float32.
     """
-    if theta > 0.9999:
-        return 0.0
-    u = math.pi * angle
-    rest = 1.0 - theta
-    natural = (
-        math.log(math.sin(theta * u))
-        - math.log(math.sin(u)) / theta
-        + (math.log(math.sin(rest * u)) - math.log(exponential)) * rest / theta
-    )
-    return natural * 1.4426950408889634
+    t, u = np.float32(theta), np.float32(angle)
+    rest = _ONE - t
+    tilt = log2(sine(rest * u)) - log2(np.float32(exponential))
+    stable = log2(sine(t * u)) + (tilt * rest - log2(sine(u))) / t
+    return stable if t < np.float32(0.9999) else _ZERO
+
+
+@inline
+def draw_stay(ids, lookers, start, lanes, year, key0, key1, theta, counter, luck):
+    """Write what speaks for leaving apart from utility: ``luck`` times ``theta`` is in log2.
+
+    An agent goes where its luck exceeds the utility of staying plus log2 of the winner's time.
+    """
+    for j in range(lanes):
+        agent = ids[lookers[start + j]]
+        counter[0, j] = np.uint32(agent)
+        counter[1, j] = np.uint32(agent >> np.uint64(32))
+        counter[2, j] = np.uint32(year)
+        counter[3, j] = np.uint32(STAY)
+    philox_lanes(counter, key0, key1, 10)
+    c0, c1, c2 = counter[0], counter[1], counter[2]
+    t = np.float32(theta)
+    for j in range(luck.shape[0]):
+        exponential = -log2(unit(c2[j])) * _LN2
+        stay = -log2(-log2(unit(c0[j])) * _LN2)
+        luck[j] = stable_log2(t, unit(c1[j]), exponential) - stay / t
 
 
 @inline
@@ -208,13 +243,11 @@ def race(row, origin, counter, times, agent, year, key0, key1):
             counter[2, j] = np.uint32(year)
             counter[3, j] = np.uint32(RACE + block * LANES + j)
         philox_lanes(counter, key0, key1, 7)
-        for k in range(4):
-            lane = counter[k]
-            start = block * BLOCK + k * LANES
-            weights = row[start : start + LANES]
-            out = times[start : start + LANES]
-            for j in range(LANES):
-                out[j] = -log2(unit(lane[j])) * exp2(-weights[j])
+        luck = counter.reshape(BLOCK)
+        weights = row[block * BLOCK : block * BLOCK + BLOCK]
+        out = times[block * BLOCK : block * BLOCK + BLOCK]
+        for j in range(BLOCK):
+            out[j] = -log2(unit(luck[j])) * exp2(-weights[j])
     times[origin] = np.float32(np.inf)
     bits = times.view(np.int32)  # positive floats order as their bits do, and integers vectorise
     best = np.int32(0x7FFFFFFF)
@@ -223,7 +256,7 @@ def race(row, origin, counter, times, agent, year, key0, key1):
     winner = 0
     while bits[winner] != best:
         winner += 1
-    return winner, math.log2(times[winner]) - 0.5287663729448977  # log2 of ln 2
+    return winner, log2(times[winner] * _LN2)
 
 
 @kernel
@@ -235,23 +268,22 @@ def choose(agents, world, lookers, year, key0, key1, start, stop, destination):
     size, cities = world.pull.shape[0], world.reference.shape[0]
     weight, wish = np.empty(6, np.float32), np.empty(6, np.float32)
     row, times = np.empty(size, np.float32), np.empty(size, np.float32)
-    counter = np.empty((4, LANES), np.uint32)
-    one = np.empty((4, 1), np.uint32)
-    theta = np.float64(world.scalars[S.theta])
-    for k in range(start, stop):
-        i = lookers[k]
-        origin, agent = agents.city[i], agents.ids[i]
-        group = needs(agents, world, i, weight, wish)
-        fill_values(world, weight, wish, row)
-        stay = fill_utilities(agents, world, i, group, row)
-        winner, time = race(row, origin, counter, times, agent, year, key0, key1)
-        load_counters(agents.ids, i, 1, year, STAY, one)
-        philox_lanes(one, key0, key1, 10)
-        u0, u1, u2 = unit(one[0, 0]), unit(one[1, 0]), unit(one[2, 0])
-        stable = stable_log2(theta, np.float64(u1), -math.log(np.float64(u2)))
-        stay_luck = -math.log2(-math.log(np.float64(u0)))
-        goes = theta * (stable - time) > theta * stay + stay_luck
-        destination[k] = winner if goes and winner < cities else origin
+    counter, luck = np.empty((4, LANES), np.uint32), np.empty(BLOCK, np.float32)
+    block = np.zeros((4, BLOCK), np.uint32)
+    theta = world.scalars[S.theta]
+    while start < stop:
+        lanes = min(BLOCK, stop - start)
+        draw_stay(agents.ids, lookers, start, lanes, year, key0, key1, theta, block, luck)
+        for j in range(lanes):
+            i = lookers[start + j]
+            origin, agent = agents.city[i], agents.ids[i]
+            group = needs(agents, world, i, weight, wish)
+            fill_values(world, agents.segment[i], weight, wish, row)
+            stay = fill_utilities(agents, world, i, group, row)
+            winner, time = race(row, origin, counter, times, agent, year, key0, key1)
+            goes = luck[j] > stay + time and winner < cities
+            destination[start + j] = winner if goes else origin
+        start += lanes
 
 
 @kernel
@@ -271,6 +303,7 @@ def consider(agents, world, year, key0, key1, start, stop, look):
             i = start + j
             luck = unit(counter[0, j])
             bound = world.look[agents.age[i], agents.years[i]] * most
+            bound *= world.looking[agents.segment[i], agents.city[i]]
             if agents.fresh[i]:
                 bound *= world.scalars[S.graduation]
             if luck < bound:  # most are settled without reading their needs

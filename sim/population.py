@@ -29,6 +29,7 @@ _TYPES = {
     "years": np.uint8,
     "fresh": np.uint8,
     "traits": np.uint8,
+    "segment": np.uint8,
 }
 _BATCH = 1 << 17  # births are drawn in batches, to bound memory
 
@@ -177,9 +178,9 @@ class Nursery:
             years = np.where(home == city, adult, np.minimum(away, adult))
             years = np.minimum(years, 60).astype(np.uint8)
         traits = np.ascontiguousarray(words(ids, 0, TRAITS, self.seed).T).view(np.uint8)
-        fresh = np.zeros(n, np.uint8)
+        fresh, segment = np.zeros(n, np.uint8), np.zeros(n, np.uint8)
         home = np.minimum(home, len(self.cities) - 1).astype(np.int16)
-        return Agents(ids, city, home, age, stage, tier, field, years, fresh, traits)
+        return Agents(ids, city, home, age, stage, tier, field, years, fresh, traits, segment)
 
     def _ages(
         self, tier: np.ndarray, student: np.ndarray, chance: np.ndarray
@@ -244,7 +245,7 @@ class Population:
 
     def remove(self, leaves: np.ndarray) -> None:
         """Remove the marked agents ((n,) bool or uint8); the last ones move into the gaps."""
-        gone = np.flatnonzero(leaves)
+        gone = np.flatnonzero(leaves.view(bool))
         kept = self.n - len(gone)
         tail = np.flatnonzero(leaves[kept:] == 0) + kept
         gaps = gone[gone < kept]

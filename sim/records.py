@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sim.cities import DIMENSIONS, Cities
 from sim.landscape import Landscape
+from sim.levers import Lever
 from sim.lifecycle import Census
 from sim.parameters import FIELDS, TIERS
 
@@ -47,10 +49,18 @@ def ranks(scores: np.ndarray) -> np.ndarray:
 class Records:
     """Collects the years of a run; all counts are kept in agents and reported in persons."""
 
-    def __init__(self, cities: Cities, landscape: Landscape, persons: int) -> None:
+    def __init__(
+        self,
+        cities: Cities,
+        landscape: Landscape,
+        persons: int,
+        interventions: Sequence[Lever] = (),
+    ) -> None:
         self.cities = cities
         self.landscape = landscape
         self.persons = persons
+        self.interventions = interventions
+        self.costs: list[np.ndarray] = []  # (rows, 6): see sim.ledger
         self.years: list[int] = []
         self.counts: list[np.ndarray] = []  # (C, 5)
         self.rates: list[np.ndarray] = []  # (C, 3)
@@ -116,6 +126,10 @@ class Records:
         rows = np.column_stack([np.full(len(cells), year), *columns, persons])
         return rows.astype(np.int32)
 
+    def spend(self, rows: np.ndarray) -> None:
+        """Record the year's costs: rows of `sim.ledger.Ledger.close`."""
+        self.costs.append(rows)
+
     def state(self) -> dict[str, np.ndarray]:
         """Return everything as arrays, for a checkpoint."""
         flows = np.concatenate([np.zeros((0, 6), np.int32), *self.flows])
@@ -126,6 +140,7 @@ class Records:
             "record_scores": np.array(self.scores),
             "record_ages": np.array(self.ages),
             "record_flows": flows,
+            "record_costs": np.concatenate([np.zeros((0, 6), np.int64), *self.costs]),
         }
 
     def restore(self, state: Any) -> None:
@@ -136,17 +151,21 @@ class Records:
         self.scores = list(state["record_scores"])
         self.ages = list(state["record_ages"])
         self.flows = [state["record_flows"]]
+        self.costs = [state["record_costs"]]
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return the tidy tables ``flows``, ``cities`` and ``ages``, in persons.
 
-        See docs/data-dictionary.md for columns and units.
+        And ``costs`` where an intervention has a cost. See docs/data-dictionary.md for columns and
+        units.
         """
-        return {
+        tables = {
             "flows": self._flow_table(),
             "cities": self._city_table(),
             "ages": self._age_table(),
         }
+        paying = any(getattr(lever, "cost", None) is not None for lever in self.interventions)
+        return tables | {"costs": self._cost_table()} if paying else tables
 
     def _flow_table(self) -> pd.DataFrame:
         import pandas as pd
@@ -164,6 +183,30 @@ class Records:
                 "field": names(rows[:, 3], FIELDS),
                 "tier": names(rows[:, 4], TIERS),
                 "persons": rows[:, 5].astype(np.int64) * self.persons,
+            }
+        )
+
+    def _cost_table(self) -> pd.DataFrame:
+        import pandas as pd
+
+        rows = np.concatenate([np.zeros((0, 6), np.int64), *self.costs])
+        costs = [getattr(lever, "cost", None) for lever in self.interventions]
+        currencies = np.array(["" if cost is None else cost.currency for cost in costs])
+        return pd.DataFrame(
+            {
+                "year": rows[:, 0].astype(np.int16),
+                "intervention": pd.Categorical.from_codes(
+                    rows[:, 1], categories=pd.Index([v.name for v in self.interventions])
+                ),
+                "city": pd.Categorical.from_codes(
+                    rows[:, 2], categories=pd.Index(self.cities.names)
+                ),
+                "currency": pd.Categorical(
+                    currencies[rows[:, 1]], categories=sorted(set(currencies) - {""})
+                ),
+                "grants": rows[:, 3],
+                "persons": rows[:, 4],
+                "spent": rows[:, 5],
             }
         )
 

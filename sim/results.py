@@ -31,6 +31,8 @@ SCENARIO = "scenario.yaml"
 _PACKAGES = ("numpy", "numba", "pandas", "pyarrow", "mesa", "pydantic")
 _SCORE = ("index points", "score")
 
+Columns = Mapping[str, Mapping[str, tuple[str, str]]]
+
 #: Unit and kind of each column, by table. Kinds: key, count (persons), rate, score, rank, money.
 COLUMNS: dict[str, dict[str, tuple[str, str]]] = {
     "flows": {
@@ -68,7 +70,15 @@ COLUMNS: dict[str, dict[str, tuple[str, str]]] = {
         "movers_domestic": ("persons in the year", "count"),
         "movers_international": ("persons in the year", "count"),
     },
-    "costs": {},
+    "costs": {
+        "year": ("calendar year", "key"),
+        "intervention": ("name in the scenario", "key"),
+        "city": ("city", "key"),
+        "currency": ("ISO 4217 code", "key"),
+        "grants": ("agents paid in the year", "count"),
+        "persons": ("persons paid in the year", "count"),
+        "spent": ("hundredths of the currency unit", "money"),
+    },
 }
 
 
@@ -162,7 +172,7 @@ def write_tables(
     hashes = {}
     for name, frame in tables.items():
         path = folder / f"{name}.parquet"
-        _write_parquet(path, name, frame)
+        write_parquet(path, name, frame)
         hashes[path.name] = {"sha256": sha256(path), "rows": len(frame)}
     (folder / SCENARIO).write_text(scenario.resolved_yaml(), encoding="utf-8")
     manifest = {
@@ -220,22 +230,38 @@ def _cpu() -> str:
     return str(binding.get_host_cpu_name())
 
 
-def _write_parquet(path: Path, table: str, frame: pd.DataFrame) -> None:
+def write_parquet(
+    path: Path, table: str, frame: pd.DataFrame, columns: Columns | None = None
+) -> None:
+    """Write a table with fixed settings: equal frames give equal bytes.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    table : str
+        Its name.
+    frame : pandas.DataFrame
+    columns : mapping, optional
+        Unit and kind of each column by table; default :data:`COLUMNS`.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     arrow = pa.Table.from_pandas(frame, preserve_index=False)
-    columns = [
-        column.with_metadata(_column_metadata(table, column.name, frame)) for column in arrow.schema
+    known = (COLUMNS if columns is None else columns).get(table, {})
+    fields = [
+        column.with_metadata(_column_metadata(known, column.name, frame)) for column in arrow.schema
     ]
     about = {"talentflow": json.dumps({"table": table, "format_version": FORMAT_VERSION})}
-    arrow = arrow.cast(pa.schema(columns)).replace_schema_metadata(about)
+    arrow = arrow.cast(pa.schema(fields)).replace_schema_metadata(about)
     with path.open("wb") as stream:  # a file of our own, so that a full disk is an OSError
         pq.write_table(arrow, stream, row_group_size=ROW_GROUP, compression="zstd")
 
 
-def _column_metadata(table: str, name: str, frame: pd.DataFrame) -> dict[str, str]:
-    unit, kind = COLUMNS.get(table, {}).get(name, ("", ""))
+def _column_metadata(
+    known: Mapping[str, tuple[str, str]], name: str, frame: pd.DataFrame
+) -> dict[str, str]:
+    unit, kind = known.get(name, ("", ""))
     about = {"unit": unit, "kind": kind}
     if hasattr(frame[name], "cat"):
         about["categories"] = json.dumps(list(frame[name].cat.categories), ensure_ascii=False)
@@ -269,13 +295,13 @@ def read_run(folder: str | Path) -> Run:
     manifest = read_manifest(folder)
     mend = f"make the run again: talentflow run {manifest['scenario']} --out {folder} --overwrite"
     scenario_file = folder / SCENARIO
-    _check_file(scenario_file, manifest["scenario_sha256"], mend)
+    check_file(scenario_file, manifest["scenario_sha256"], mend)
     scenario = load_scenario(scenario_file)
     tables = {}
     for name, facts in manifest["tables"].items():
         path = folder / name
-        _check_file(path, facts["sha256"], mend)
-        tables[path.stem] = _read_parquet(path, mend)
+        check_file(path, facts["sha256"], mend)
+        tables[path.stem] = read_parquet(path, mend)
     return Run(folder, scenario, manifest, **tables)
 
 
@@ -326,7 +352,8 @@ def _complete(manifest: dict[str, Any]) -> bool:
     )
 
 
-def _check_file(path: Path, expected: str, mend: str) -> None:
+def check_file(path: Path, expected: str, mend: str) -> None:
+    """Raise a UserError that ends with the mend unless a file has the expected SHA-256."""
     if not path.is_file():
         raise UserError(f"{path}: is missing from the run; {mend}")
     try:
@@ -337,7 +364,8 @@ def _check_file(path: Path, expected: str, mend: str) -> None:
         raise UserError(f"{path}: is truncated, edited or of another run; {mend}")
 
 
-def _read_parquet(path: Path, mend: str) -> pd.DataFrame:
+def read_parquet(path: Path, mend: str, columns: Columns | None = None) -> pd.DataFrame:
+    """Read what :func:`write_parquet` wrote; raise a UserError where it is another table."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -346,7 +374,7 @@ def _read_parquet(path: Path, mend: str) -> pd.DataFrame:
     except (OSError, ValueError, TypeError, pa.ArrowException) as error:
         reason = " ".join(str(error).split())[:80]
         raise UserError(f"{path}: cannot be read ({reason}); {mend}") from None
-    lacking = COLUMNS[path.stem].keys() - set(frame.columns)
+    lacking = (COLUMNS if columns is None else columns)[path.stem].keys() - set(frame.columns)
     if lacking:
         raise UserError(f"{path}: lacks the column '{min(lacking)}'; {mend}")
     return frame

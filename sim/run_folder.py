@@ -20,6 +20,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -36,6 +37,25 @@ KNOWN_ENTRIES = frozenset(
         "report.html",
     }
 )
+
+
+@dataclass(frozen=True)
+class FolderKind:
+    """A kind of folder that talentflow writes.
+
+    Attributes
+    ----------
+    format : str
+        What its manifest says that it is; also its name in messages.
+    entries : frozenset of str
+        What it may hold; ``--overwrite`` touches no folder that holds anything else.
+    """
+
+    format: str
+    entries: frozenset[str]
+
+
+RUN = FolderKind(FORMAT, KNOWN_ENTRIES)
 
 _MENDS = {
     errno.ENOSPC: "free some space or give another folder with --out",
@@ -54,17 +74,17 @@ def write_error(path: Path, error: OSError) -> UserError:
     return UserError(f"{path}: cannot be written ({error.strerror or error}); {mend}")
 
 
-def is_run(folder: Path) -> bool:
-    """Return whether a folder holds a talentflow run, by its manifest."""
+def is_run(folder: Path, kind: FolderKind = RUN) -> bool:
+    """Return whether a folder holds a talentflow run (or what ``kind`` is of), by its manifest."""
     try:
         with (folder / MANIFEST).open("rb") as stream:
             manifest = json.loads(stream.read(1_000_000))
     except (OSError, ValueError, RecursionError):
         return False
-    return isinstance(manifest, dict) and manifest.get("format") == FORMAT
+    return isinstance(manifest, dict) and manifest.get("format") == kind.format
 
 
-def check_target(folder: Path, overwrite: bool) -> None:
+def check_target(folder: Path, overwrite: bool, kind: FolderKind = RUN) -> None:
     """Make sure that results may go to a folder.
 
     Parameters
@@ -73,6 +93,8 @@ def check_target(folder: Path, overwrite: bool) -> None:
         Where the results shall stand.
     overwrite : bool
         Whether a former run there may be replaced.
+    kind : FolderKind
+        What the results are, and what may be replaced.
 
     Raises
     ------
@@ -90,12 +112,12 @@ def check_target(folder: Path, overwrite: bool) -> None:
     names = {item.name for item in folder.iterdir()}
     if not names:
         return
-    if not is_run(folder):
+    if not is_run(folder, kind):
         raise UserError(
-            f"{folder}: is not a talentflow run, so --overwrite does not touch it; "
+            f"{folder}: is not a {kind.format}, so --overwrite does not touch it; "
             "give another folder with --out"
         )
-    foreign = sorted(name for name in names - KNOWN_ENTRIES if not name.startswith("."))
+    foreign = sorted(name for name in names - kind.entries if not name.startswith("."))
     if foreign:
         raise UserError(
             f"{folder}: holds '{foreign[0]}', which is not talentflow's and would be lost; "
@@ -112,9 +134,12 @@ class RunFolder:
         Where the results shall stand; symbolic links are followed.
     overwrite : bool
         Whether a former run there may be replaced.
+    kind : FolderKind
+        What the results are.
     """
 
-    def __init__(self, folder: Path, overwrite: bool = False) -> None:
+    def __init__(self, folder: Path, overwrite: bool = False, kind: FolderKind = RUN) -> None:
+        self.kind = kind
         self.shown = folder
         try:
             self.folder = folder.resolve()
@@ -137,7 +162,7 @@ class RunFolder:
         """
         try:
             self._restore_former()
-            check_target(self.folder, self.overwrite)
+            check_target(self.folder, self.overwrite, self.kind)
             self.held.parent.mkdir(parents=True, exist_ok=True)
             self._take_lock()
             for stale in self._siblings("partial-"):
@@ -219,7 +244,7 @@ class RunFolder:
             raise write_error(self.shown, error) from None
 
     def _publish(self, staging: Path) -> None:
-        check_target(self.folder, self.overwrite)
+        check_target(self.folder, self.overwrite, self.kind)
         former = None
         if self.folder.exists():
             former = Path(tempfile.mkdtemp(prefix=f".{self.folder.name}.old-", dir=staging.parent))
@@ -244,9 +269,9 @@ class RunFolder:
     def _restore_former(self) -> None:
         """Bring back a former run that a process killed in mid-exchange has left aside."""
         for former in self._siblings("old-"):
-            if not self.folder.exists() and is_run(former):
+            if not self.folder.exists() and is_run(former, self.kind):
                 os.rename(former, self.folder)
-            elif is_run(former) or not any(former.iterdir()):
+            elif is_run(former, self.kind) or not any(former.iterdir()):
                 shutil.rmtree(former)
 
     def _take_lock(self) -> None:

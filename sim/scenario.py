@@ -15,10 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
     Tag,
@@ -28,16 +25,19 @@ from pydantic import (
 
 from sim import documents
 from sim.documents import Node, Place
-from sim.errors import UserError, did_you_mean
+from sim.errors import UserError
 from sim.explain import explain
+from sim.intervention_checks import check_interventions
+from sim.levers import Intervention
 from sim.parameters import Parameters
 from sim.scenario_files import DEFAULT_BASE, change, locate, read_chain, shipped
+from sim.selectors import Strict, as_tuple
+from sim.sweep import Sweep
 
 __all__ = [
     "Horizon",
     "LandscapeDraw",
     "Population",
-    "Quota",
     "Scenario",
     "json_schema",
     "load_scenario",
@@ -48,40 +48,13 @@ __all__ = [
 MAX_AGENTS = 50_000_000
 
 
-def _known_city(name: str) -> str:
-    """Return the city's English name as published; Chinese names and missing accents will do."""
-    from sim.cities import load_cities
-
-    try:
-        return load_cities().names[load_cities().index(name)]
-    except UserError:
-        near = did_you_mean(name, load_cities().names)
-        raise ValueError(f"unknown city {documents.shown(name)}{near}") from None
-
-
-def _as_tuple(value: Any) -> Any:
-    if isinstance(value, str):
-        return (value,)
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _no_levers(value: Any) -> Any:
-    if value:
-        raise ValueError("this version has no levers yet; leave the list empty")
-    return _as_tuple(value)
-
-
 def _landscape_kind(value: Any) -> str | None:
     if isinstance(value, dict | LandscapeDraw):
         return "draw"
     return "word" if value in ("centre", "ensemble") else None
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class Population(_Strict):
+class Population(Strict):
     """How many agents stand for the talent of the 120 cities."""
 
     agents: int = Field(
@@ -93,7 +66,7 @@ class Population(_Strict):
     )
 
 
-class Horizon(_Strict):
+class Horizon(Strict):
     """The years that a run covers."""
 
     start: int = Field(
@@ -117,7 +90,7 @@ class Horizon(_Strict):
         return self.start + self.years
 
 
-class LandscapeDraw(_Strict):
+class LandscapeDraw(Strict):
     """One draw of the reconstruction ensemble in place of its centre."""
 
     draw: int = Field(
@@ -126,47 +99,6 @@ class LandscapeDraw(_Strict):
         description="Number of the draw, from 0.",
         json_schema_extra={"unit": "index of the draw"},
     )
-
-
-class Quota(_Strict):
-    """A cap on the arrivals of each city named; where more would come, a lottery decides."""
-
-    cities: Annotated[
-        tuple[Annotated[str, AfterValidator(_known_city)], ...],
-        BeforeValidator(_as_tuple, json_schema_input_type=str | list[str]),
-    ] = Field(min_length=1, description="English names of the cities; each has the cap for itself.")
-    persons_per_year: float = Field(
-        ge=0,
-        le=1e9,
-        description="Most arrivals a year from other cities, entrants not counted.",
-        json_schema_extra={"unit": "persons a year"},
-    )
-    start: int | None = Field(
-        default=None,
-        ge=1900,
-        le=2400,
-        description="First year of the cap; null is the first year of the run.",
-        json_schema_extra={"unit": "calendar year"},
-    )
-    end: int | None = Field(
-        default=None,
-        ge=1900,
-        le=2400,
-        description="Last year of the cap; null is the last year of the run.",
-        json_schema_extra={"unit": "calendar year"},
-    )
-
-    @model_validator(mode="after")
-    def _forward(self) -> Quota:
-        if self.start is not None and self.end is not None and self.end < self.start:
-            raise ValueError(f"ends in {self.end}, before its start in {self.start}; swap them")
-        if len(set(self.cities)) < len(self.cities):
-            raise ValueError("names a city twice; name each once")
-        return self
-
-    def binds(self, year: int) -> bool:
-        """Return whether the cap holds in a calendar year."""
-        return (self.start is None or year >= self.start) and (self.end is None or year <= self.end)
 
 
 Landscape = Annotated[
@@ -179,7 +111,7 @@ Landscape = Annotated[
 ]
 
 
-class Scenario(_Strict):
+class Scenario(Strict):
     """Everything that decides a run's results, checked and with all defaults filled in.
 
     Two scenarios that are equal give byte-identical tables on one machine.
@@ -199,7 +131,7 @@ class Scenario(_Strict):
         description="What is assumed and what to look at in the results.",
     )
     citation: Annotated[
-        tuple[str, ...], BeforeValidator(_as_tuple, json_schema_input_type=str | list[str])
+        tuple[str, ...], BeforeValidator(as_tuple, json_schema_input_type=str | list[str])
     ] = Field(default=(), description="Sources of the scenario's figures: one text or a list.")
     seed: int = Field(
         default=1,
@@ -218,12 +150,17 @@ class Scenario(_Strict):
     parameters: Parameters = Field(
         default=Parameters(), description="The model's parameters, by group."
     )
-    quotas: tuple[Quota, ...] = Field(
-        default=(), description="Caps on arrivals. Where several hold for a city, the lowest binds."
+    interventions: tuple[Intervention, ...] = Field(
+        default=(), description="Policies and shocks; their order does not matter."
     )
-    interventions: Annotated[
-        tuple[Any, ...], BeforeValidator(_no_levers, json_schema_input_type=list)
-    ] = Field((), max_length=0, description="Policies and shocks. This version has no levers yet.")
+    sweep: Sweep | None = Field(
+        default=None, description="Numbers that 'talentflow sweep' runs over; a run ignores it."
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Scenario:
+        check_interventions(self)
+        return self
 
     def with_changes(self, changes: Mapping[str, Any]) -> Scenario:
         """Return a copy with changes laid over it, checked as a file would be.

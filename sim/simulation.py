@@ -1,7 +1,8 @@
 """A run: the yearly cycle of the model, and the tables that it leaves.
 
 A year is: agents age and some retire; everybody sees the cities' scores; some consider moving and
-choose; quotas ration arrivals; movers move; students enter; cities answer. For every city
+choose; budgets and quotas ration arrivals; movers move; students enter; cities answer. For every
+city
 
     stock(t) = stock(t - 1) + arrivals - departures + entries - exits
 
@@ -29,9 +30,10 @@ from sim.landscape import Landscape, load_landscape, n_draws
 from sim.lifecycle import Census, census, live, rates
 from sim.obstacles import Obstacles, load_obstacles
 from sim.parameters import Parameters
+from sim.policy import Policy
 from sim.population import Nursery, Population, entries, identities
 from sim.records import Records
-from sim.rng import LOTTERY, split_seed, words
+from sim.rng import split_seed, words
 from sim.team import Team
 
 if TYPE_CHECKING:
@@ -98,8 +100,11 @@ class Simulation:
         self._time("population", started)
         self.census = self._count()
         self.feedback = Feedback(self.parameters, self.census, self.cities.area_of_city)
+        self.policy = Policy.create(self)
         self.colleagues = self._first_colleagues()
-        self.records = Records(self.cities, self.landscape, self.population.persons)
+        self.records = Records(
+            self.cities, self.landscape, self.population.persons, self.scenario.interventions
+        )
         self.records.start(self.year, self.census, self.scores())
 
     def _prepare(
@@ -143,26 +148,42 @@ class Simulation:
     def scores(self) -> np.ndarray:
         """Return the present dimension scores, index points of 2024, (C, 6).
 
-        They are anchored to the landscape at the start and may leave 50-100.
+        They are anchored to the landscape at the start and may leave 50-100. What interventions for
+        everybody add is in them; what a policy changes for selected people only is not.
         """
-        return self.landscape.scores + self.feedback.deviation
+        return self._scores(self.year)
+
+    def _scores(self, year: int) -> np.ndarray:
+        base = self.landscape.scores + self.feedback.deviation
+        return base + self.policy.common(year, base) if self.policy.levers else base
 
     def world(self) -> World:
-        """Return what agents see now."""
+        """Return what agents see in the coming year; their segments are set to fit."""
+        return self._world(self.year + 1)
+
+    def _world(self, year: int) -> World:
+        """Return what agents see in a calendar year, with its interventions."""
+        self.policy.plan(year, self.population.living())
+        return self._view(year)
+
+    def _view(self, year: int) -> World:
         return self.behaviour.world(
-            self.scores(),
+            self._scores(year),
             self.feedback.opportunities(),
             self.census.by_area,
             self.colleagues,
+            self.policy.effects(self.landscape.scores + self.feedback.deviation),
         )
 
     def expected_flows(self) -> np.ndarray:
         """Return the expected moves of the present population, agents, (C, C) float64.
 
         Row is origin, column destination; the diagonal holds lookers who stay. The present
-        population is the one before this year's ageing.
+        population is the one before this year's ageing. Policies of the coming year act, but no
+        quota or budget binds.
         """
-        flows, _ = expect(self.population.living(), self.world(), self.team)
+        world = self.world()
+        flows, _ = expect(self.population.living(), world, self.team)
         return flows
 
     def step(self) -> None:
@@ -170,7 +191,8 @@ class Simulation:
         started = time.perf_counter()
         self.elapsed += 1
         exits = self._live()
-        destination, lookers = self._choose(self.world())
+        self.policy.graduate(self.year, self.population)
+        destination, lookers = self._choose()
         moves = self._move(destination, lookers)
         entered = self._enter()
         self.census = self._count()
@@ -179,6 +201,8 @@ class Simulation:
         np.add.at(flows, (moves["origin"], moves["destination"]), 1)
         self.colleagues = self.parameters.ties.memory * self.colleagues + flows
         self.records.add(self.year, moves, flows, entered, exits, self.census, self.scores())
+        if self.policy.levers:
+            self.records.spend(self.policy.close(self.year, flows, self.census.stock))
         self._time("simulate", started)
 
     def compile(self) -> float:
@@ -212,6 +236,7 @@ class Simulation:
             **_census_state("start", self.feedback.start),
             **_census_state("now", self.census),
             **{f"agents_{k}": v for k, v in self.population.living()._asdict().items()},
+            **self.policy.state(),
             **self.records.state(),
         }
         partial = path.with_name(f".{path.name}.partial")
@@ -270,7 +295,11 @@ class Simulation:
         self.feedback.deviation = state["deviation"]
         self.feedback.growth = state["growth"]
         self.colleagues = state["colleagues"]
-        self.records = Records(self.cities, self.landscape, self.population.persons)
+        self.policy = Policy.create(self)
+        self.policy.restore(state)
+        self.records = Records(
+            self.cities, self.landscape, self.population.persons, self.scenario.interventions
+        )
         self.records.restore(state)
 
     def _warm(self) -> None:
@@ -300,12 +329,13 @@ class Simulation:
         return census(agents, area, len(self.cities.area_names), self._output, self.team)
 
     def _first_colleagues(self) -> np.ndarray:
-        """Return the network that steady expected flows would have left behind, (C, C)."""
+        """Return the network that steady expected flows, without any policy, would have left."""
         none = np.zeros((len(self.cities), len(self.cities)))
         if not self.parameters.switches.colleagues:
             return none
-        self.colleagues = none
-        flows = self.expected_flows()
+        size, residents = self.feedback.opportunities(), self.census.by_area
+        world = self.behaviour.world(self.landscape.scores, size, residents, none)
+        flows, _ = expect(self.population.living(), world, self.team)
         np.fill_diagonal(flows, 0.0)
         return flows / (1.0 - self.parameters.ties.memory)
 
@@ -323,44 +353,38 @@ class Simulation:
         population.remove(leaves)
         return np.bincount(gone, minlength=cities)
 
-    def _choose(self, world: World) -> tuple[np.ndarray, np.ndarray]:
+    def _choose(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the destinations of those who look around, and their positions."""
+        world = self._world(self.year)
         agents, n = self.population.agents, self.population.n
         year, key, look = self.elapsed, self._key, np.zeros(n, np.uint8)
         self.team.share(n, lambda a, b: consider(agents, world, year, *key, a, b, look))
         lookers = np.flatnonzero(look)
+        destination = self._pick(world, lookers)
+        if self.policy.levers:
+            destination = self._settle(lookers, destination)
+        return destination, lookers
+
+    def _pick(self, world: World, lookers: np.ndarray) -> np.ndarray:
+        """Return where each of the lookers chooses to go."""
+        agents, year, key = self.population.agents, self.elapsed, self._key
         destination = np.empty(len(lookers), np.int16)
         self.team.share(
             len(lookers),
             lambda a, b: choose(agents, world, lookers, year, *key, a, b, destination),
         )
-        return self._ration(destination, lookers), lookers
-
-    def _ration(self, destination: np.ndarray, lookers: np.ndarray) -> np.ndarray:
-        """Send back, by lottery, arrivals above a city's quota: they stay where they live."""
-        if not self.scenario.quotas or not self.parameters.switches.quotas:
-            return destination
-        origin = self.population.agents.city[lookers]
-        ids = self.population.agents.ids[lookers]
-        for city, cap in self._caps().items():
-            arriving = np.flatnonzero((destination == city) & (origin != city))
-            if len(arriving) > cap:
-                luck = words(ids[arriving], self.elapsed, LOTTERY, self.scenario.seed)
-                order = np.lexsort((ids[arriving], luck[1], luck[0]))
-                refused = arriving[order[cap:]]
-                destination[refused] = origin[refused]
         return destination
 
-    def _caps(self) -> dict[int, int]:
-        """Return the quotas in force this year, agents by city; the tightest binds."""
-        caps: dict[int, int] = {}
-        for quota in self.scenario.quotas:
-            if quota.binds(self.year):
-                cap = int(quota.persons_per_year // self.population.persons)
-                for name in quota.cities:
-                    city = self.cities.index(name)
-                    caps[city] = min(cap, caps.get(city, cap))
-        return caps
+    def _settle(self, lookers: np.ndarray, destination: np.ndarray) -> np.ndarray:
+        """Keep budgets and quotas, and pay: who loses a subsidy chooses again, same luck."""
+        agents, policy = self.population.living(), self.policy
+        again = policy.overdrawn(agents, lookers, destination)
+        while len(again):
+            destination[again] = self._pick(self._view(self.year), lookers[again])
+            again = policy.overdrawn(agents, lookers, destination)
+        destination = policy.ration(agents, lookers, destination)
+        policy.pay(agents, lookers, destination)
+        return destination
 
     def _move(self, destination: np.ndarray, lookers: np.ndarray) -> dict[str, np.ndarray]:
         """Move the movers; return who they were."""
@@ -381,12 +405,15 @@ class Simulation:
     def _enter(self) -> np.ndarray:
         """Let this year's students enter; return the entries by city."""
         number = entries(self.cities, self.parameters, self.population.persons, self.elapsed)
+        number = self.policy.trainer.entries(self.year, number)
         ids = [identities(self.elapsed, c, 0, int(k)) for c, k in enumerate(number)]
         city = np.repeat(np.arange(len(self.cities), dtype=np.int16), number)
         if len(city):
             everyone = np.concatenate(ids)
             student = np.ones(len(city), bool)
-            self.population.add(self.nursery.born(everyone, city, student, entry=True))
+            born = self.nursery.born(everyone, city, student, entry=True)
+            self.policy.trainer.train(self.year, born, np.arange(len(city)), "entry")
+            self.population.add(born)
         return number
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from worlds import simulation
+from worlds import quota, simulation
 
 from sim.errors import UserError
 from sim.parameters import Feedback, Life, Obstacles, Parameters, People, Switches
@@ -99,22 +99,26 @@ def test_quota_is_kept_and_the_rest_is_untouched():
     city = int(np.argmax(free.records.counts[1][:, 1]))
     cap = int(free.records.counts[1][city, 1]) // 3
     persons = free.population.persons
-    quota = [{"cities": [free.cities.names[city]], "persons_per_year": cap * persons}]
-    bound = run(years=1, agents=20_000, pull=2.0, quotas=quota)
+    cap_it = [quota(free.cities.names[city], cap * persons)]
+    bound = run(years=1, agents=20_000, pull=2.0, interventions=cap_it)
     before, after = free.records.counts[1], bound.records.counts[1]
     assert after[city, 1] == cap
     others = np.arange(len(free.cities)) != city
     assert np.array_equal(after[others, 1], before[others, 1])
     balance(bound.tables()["cities"])
     ignored = run(
-        years=1, agents=20_000, pull=2.0, quotas=quota, parameters=Parameters().off("quotas")
+        years=1,
+        agents=20_000,
+        pull=2.0,
+        interventions=cap_it,
+        parameters=Parameters().off("quotas"),
     )
     assert np.array_equal(ignored.records.counts[1], before)
 
 
 def test_zero_quota_closes_a_city():
     names = simulation(agents=10).cities.names
-    closed = run(quotas=[{"cities": [names[0]], "persons_per_year": 0}])
+    closed = run(interventions=[quota(names[0], 0)])
     arrivals = closed.tables()["cities"].set_index(["year", "city"]).arrivals
     assert arrivals.xs(names[0], level="city").sum() == 0
     assert arrivals.sum() > 0

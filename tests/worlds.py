@@ -11,9 +11,11 @@ from sim.behaviour import Behaviour
 from sim.cities import Cities
 from sim.kernel import Agents, World
 from sim.landscape import Landscape
+from sim.levers import Quota
 from sim.obstacles import Obstacles
 from sim.parameters import FIELDS, Parameters
 from sim.scenario import load_scenario
+from sim.selectors import Places
 from sim.simulation import Simulation
 
 
@@ -156,7 +158,14 @@ def make_agents(w: SmallWorld, number: int, seed: int) -> Agents:
         years=rng.integers(0, 50, number).astype(np.uint8),
         fresh=rng.integers(0, 2, number).astype(np.uint8),
         traits=rng.integers(0, 256, (number, 16)).astype(np.uint8),
+        segment=np.zeros(number, np.uint8),
     )
+
+
+def quota(city: str, persons: float) -> Quota:
+    """Return a quota of a city that need not be one of the 120."""
+    places = Places.model_construct(city=(city,))
+    return Quota.model_construct(name="quota", places=places, persons_per_year=persons)
 
 
 def simulation(
@@ -167,7 +176,7 @@ def simulation(
     years: int = 3,
     seed: int = 1,
     parameters: Parameters | None = None,
-    quotas: Any = (),
+    interventions: Any = (),
     pull: float = 1.0,
     threads: int | None = None,
 ) -> Simulation:
@@ -176,13 +185,13 @@ def simulation(
     c = make_cities(cities, areas, rng, identical=False)
     obstacles = make_obstacles(c, rng, identical=False)
     base = load_scenario("baseline", {"seed": seed, "horizon.years": years})
-    from sim.scenario import Population, Quota
+    from sim.scenario import Population
 
     scenario = base.model_copy(
         update={
             "population": Population(agents=agents),
             "parameters": eased(parameters or Parameters(), pull),
-            "quotas": tuple(Quota.model_construct(start=None, end=None, **q) for q in quotas),
+            "interventions": tuple(interventions),
         }
     )
     landscape = make_landscape(c, rng, identical=False)
