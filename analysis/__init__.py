@@ -12,8 +12,13 @@ from typing import Any
 
 _HOME = {
     "plot_age_profile": "analysis.ages",
+    "plot_alluvial": "analysis.alluvial",
+    "plot_chord": "analysis.chord",
+    "plot_city": "analysis.city_picture",
     "plot_distance_decay": "analysis.distance",
+    "plot_fan": "analysis.fans",
     "plot_flow_map": "analysis.flow_map",
+    "plot_heatmap": "analysis.heatmap",
     "plot_mobility": "analysis.mobility_plot",
     "plot_net_gain": "analysis.net_gain",
     "plot_net_gain_map": "analysis.net_gain",

@@ -14,8 +14,8 @@ from analysis.age_schedule import (
     rate_error,
     rogers_castro,
 )
-from analysis.metrics import NORMAL_95, Years, simulated_years
-from analysis.tables import RunTables, persons_an_agent
+from analysis.metrics import NORMAL_95, Years
+from analysis.tables import RunTables, period_of, persons_an_agent
 
 
 @style.styled
@@ -45,7 +45,7 @@ def plot_age_profile(
         Points with 95 % intervals, the fitted curve, and the standard curve scaled to the same
         total.
     """
-    period = simulated_years(run.cities) if years is None else years
+    period = period_of(run, years)
     persons = persons_an_agent(run)
     profile = age_profile(run.ages, period)
     profile = profile[profile["stock"] >= fewest_agents * persons]
@@ -84,9 +84,8 @@ def plot_age_profile(
     axes.set_xlabel("Age, years")
     axes.set_ylabel("Moves a year per 100 persons")
     axes.grid(axis="y", color=style.PALE, linewidth=0.4)
-    pair = (period, period) if isinstance(period, int) else period
     sheet.finish(
-        f"Who moves city, by age, {style.span(pair)}",
+        f"Who moves city, by age, {style.span(period)}",
         f"Moves between cities by single year of age; intervals from agent counts (Poisson) in "
         f"this one run; {note}.",
         f"{style.run_line(run.manifest, persons)}. Published: form and standard parameters of the "

@@ -9,8 +9,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from analysis import style
 from analysis.flow_structure import distance_decay, distances_km
-from analysis.metrics import NORMAL_95, Years, simulated_years
-from analysis.tables import RunTables, persons_an_agent, places
+from analysis.metrics import NORMAL_95, Years
+from analysis.tables import RunTables, period_of, persons_an_agent, places
 
 
 @style.styled
@@ -40,7 +40,7 @@ def plot_distance_decay(
         A point a class of distance with its 95 % interval; the line at 1 is what size alone gives.
     """
     where = places() if where is None else where
-    period = simulated_years(run.cities) if years is None else years
+    period = period_of(run, years)
     persons = persons_an_agent(run)
     table = distance_decay(run.flows, run.cities, distances_km(where), years=period)
     shown = table[(table["persons"] > 0) & table["intensity"].notna()]
@@ -52,9 +52,8 @@ def plot_distance_decay(
         _points(axes, shown, persons)
     axes.set_xlabel("Great-circle distance, km")
     axes.set_ylabel("Multiple of size alone")
-    pair = (period, period) if isinstance(period, int) else period
     sheet.finish(
-        f"Moves between cities by their distance, {style.span(pair)}",
+        f"Moves between cities by their distance, {style.span(period)}",
         "Moves over what stocks alone would give (product of the two stocks, same total). Thin "
         "bars: class of distance; whiskers: 95 % interval of agent counts (Poisson) in this run.",
         f"{style.run_line(run.manifest, persons)}. Initial stocks: estimated.",

@@ -12,8 +12,8 @@ from matplotlib.lines import Line2D
 
 from analysis import style
 from analysis.labels import place_labels
-from analysis.metrics import Years, pair_flows, simulated_years
-from analysis.tables import RunTables, persons_an_agent, places
+from analysis.metrics import Years, pair_flows
+from analysis.tables import RunTables, period_of, persons_an_agent, places
 from analysis.world import PACIFIC, WORLD, View, arc, draw_land, needle
 
 WIDEST_PT = 6.0
@@ -183,10 +183,9 @@ def _texts(
     cities: Sequence[str],
 ) -> tuple[str, str, str]:
     """Return title, subtitle and source line."""
-    period = simulated_years(run.cities) if years is None else years
-    pair = (period, period) if isinstance(period, int) else period
     subject = {"all": "", "domestic": " within countries", "international": " between countries"}
     of_cities = f" from and to {', '.join(cities)}" if cities else ""
+    period = style.span(period_of(run, years))
     moved, shown = (
         int(pairs["persons"].sum()),
         sum(int(part["persons"].sum()) for part in parts.values()),
@@ -200,7 +199,7 @@ def _texts(
             f"world; world map: the {others} largest others"
         )
     return (
-        f"The largest flows of talent{subject[scope]}{of_cities}, {style.span(pair)}",
+        f"The largest flows of talent{subject[scope]}{of_cities}, {period}",
         "Persons who moved, all years together. Arcs taper from origin to destination; width at "
         f"the origin proportional to persons{inside}. Shown: {share} in this one run.",
         f"{style.run_line(run.manifest, persons_an_agent(run))}. Initial stocks: estimated. "

@@ -16,7 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.text import Annotation
 
-from analysis.style import SMALL_PT, text_width
+from analysis.fonts import text_width
+from analysis.style import SMALL_PT
 
 _DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
 _REACHES = (0.0, 7.0, 14.0)

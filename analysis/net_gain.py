@@ -12,8 +12,9 @@ from matplotlib.ticker import MaxNLocator
 
 from analysis import style, world
 from analysis.labels import place_labels
-from analysis.metrics import NORMAL_95, Years, net_gain, net_gain_error, simulated_years
-from analysis.tables import RunTables, persons_an_agent, places
+from analysis.metrics import Years, net_gain, net_gain_error
+from analysis.several import as_list, band, band_name, runs_line
+from analysis.tables import RunTables, period_of, persons_an_agent, places
 
 UNITS = {
     "persons": ("net", "persons, all years together"),
@@ -21,16 +22,9 @@ UNITS = {
 }
 
 
-def _period(run: RunTables, years: Years) -> tuple[int, int]:
-    """Return the years asked for as a pair; all simulated years where none are."""
-    if years is None:
-        return simulated_years(run.cities)
-    return (years, years) if isinstance(years, int) else years
-
-
 @style.styled
 def plot_net_gain(
-    run: RunTables,
+    runs: RunTables | Sequence[RunTables],
     *,
     ax: Axes | None = None,
     unit: str = "persons",
@@ -42,8 +36,8 @@ def plot_net_gain(
 
     Parameters
     ----------
-    run : RunTables
-        The run.
+    runs : RunTables or sequence of RunTables
+        One run, or several of the same cities and years, such as other seeds.
     ax : Axes, optional
         Where to draw; a figure one column wide by default.
     unit : {"persons", "per_100"}
@@ -58,19 +52,21 @@ def plot_net_gain(
     Returns
     -------
     Axes
-        Bars with the 95 % interval of a single run's counting error.
+        Bars with the 95 % interval of a single run's counting error; of several runs, bars of
+        their mean with their range, from 20 runs on with their 5 % and 95 % points.
 
     Raises
     ------
+    UserError
+        If the runs are not of the same cities and years, or none is given.
     ValueError
         If the unit is not known.
     """
     if unit not in UNITS:
         raise ValueError(f"unit must be one of {sorted(UNITS)}, not {unit!r}")
     column, meaning = UNITS[unit]
-    persons = persons_an_agent(run)
-    gains = net_gain(run.cities, years).dropna(subset=column)
-    gains = gains.sort_values(column, ascending=False, kind="stable")
+    several = as_list(runs)
+    gains = _with_bands(several, column, years)
     place = pd.Series(range(len(gains)), index=gains.index)
     chosen = (place < n) | (place >= len(gains) - n) | place.index.isin(list(cities))
     shown = gains[chosen.to_numpy()]
@@ -78,41 +74,47 @@ def plot_net_gain(
     sheet = style.Sheet(ax, style.COLUMN_MM, 42 + 3.6 * (len(shown) + int(gaps.sum())))
     axes = sheet.ax
     if len(shown):
-        _bars(axes, shown, column, persons, gaps, place)
+        _bars(axes, shown, gaps, place)
     else:
         style.nothing(axes, "no year was simulated")
     axes.set_xlabel(f"Net gain, {meaning}")
-    period = style.span(_period(run, years))
+    period = style.span(period_of(several[0], years))
+    mean = "" if len(several) == 1 else "; bars: mean of the runs"
     number = "persons" if unit == "persons" else "relative to the stock"
     sheet.finish(
         f"Cities that gain and lose most talent by moves, {period}"
         if unit == "persons"
         else f"Cities that gain and lose most for their size, {period}",
-        f"Arrivals from less departures to the other {max(len(gains) - 1, 0)} cities, {number}. "
-        "Whiskers: 95 % interval of agent counts (Poisson) in this one run.",
-        f"{style.run_line(run.manifest, persons)}. Initial stocks: estimated.",
+        f"Arrivals from less departures to the other {max(len(gains) - 1, 0)} cities, "
+        f"{number}{mean}. Whiskers: {band_name(len(several))}.",
+        f"{runs_line(several)}. Initial stocks: estimated.",
     )
     return axes
 
 
-def _bars(
-    axes: Axes,
-    shown: pd.DataFrame,
-    column: str,
-    persons: int,
-    gaps: np.ndarray,
-    place: pd.Series,
-) -> None:
+def _with_bands(runs: Sequence[RunTables], column: str, years: Years) -> pd.DataFrame:
+    """Return net gains by city, largest first: value (mean of the runs), low and high."""
+    values, errors = [], []
+    for run in runs:
+        gains = net_gain(run.cities, years)
+        error = net_gain_error(gains, persons_an_agent(run))
+        values.append(gains[column])
+        errors.append(error if column == "net" else 100 * error / gains["exposure"])
+    table = pd.concat(values, axis=1, sort=False)
+    wide = pd.concat(errors, axis=1, sort=False).loc[table.index]
+    low, high = band(table.to_numpy(dtype=float).T, wide.to_numpy(dtype=float).T)
+    found = pd.DataFrame({"value": table.mean(axis=1), "low": low, "high": high}).dropna()
+    return found.sort_values("value", ascending=False, kind="stable")
+
+
+def _bars(axes: Axes, shown: pd.DataFrame, gaps: np.ndarray, place: pd.Series) -> None:
     """Draw bars from the top down, with a gap where cities between are left out."""
     height = np.arange(len(shown)) + np.cumsum(gaps)
-    value = shown[column].to_numpy(dtype=float)
-    error = net_gain_error(shown, persons).to_numpy(dtype=float)
-    if column == "per_100":
-        error = 100 * error / shown["exposure"].to_numpy(dtype=float)
+    value, low, high = (shown[name].to_numpy() for name in ("value", "low", "high"))
     colors = np.where(value >= 0, style.GAIN, style.LOSS)
     axes.barh(height, value, height=0.72, color=colors.tolist())
     whiskers = {"fmt": "none", "ecolor": style.BLACK, "elinewidth": 0.7, "capsize": 1.5}
-    axes.errorbar(value, height, xerr=NORMAL_95 * error, **whiskers)  # type: ignore[arg-type]
+    axes.errorbar(value, height, xerr=(value - low, high - value), **whiskers)  # type: ignore[arg-type]
     axes.axvline(0, color=style.GREY, linewidth=0.6)
     axes.set_yticks(height, [str(city) for city in shown.index])
     axes.tick_params(axis="y", length=0)
@@ -197,7 +199,7 @@ def plot_net_gain_map(
     )
     _circle_legend(axes, largest, unit)
     sheet.finish(
-        f"Where talent is gained and lost by moves, {style.span(_period(run, years))}",
+        f"Where talent is gained and lost by moves, {style.span(period_of(run, years))}",
         "Arrivals less departures of all years together; the area of a circle is proportional to "
         "persons. One run, no interval drawn: see the bars.",
         f"{style.run_line(run.manifest, persons)}. Initial stocks: estimated. "

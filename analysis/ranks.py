@@ -93,7 +93,7 @@ def plot_rank_change(
     depth = min(top, len(names))
     if cities and len(values):
         depth = max(depth, int(values[:, np.isin(names, list(cities))].max()))
-    sheet = style.Sheet(ax, 130, 36 + 3.6 * depth)
+    sheet = style.Sheet(ax, style.WIDE_MM + 12, 36 + 3.6 * depth)
     axes = sheet.ax
     if len(values):
         chosen = list(cities) or _movers(names, values, depth, highlight)

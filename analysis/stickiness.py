@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 
 from analysis import style
 from analysis.labels import place_labels
-from analysis.metrics import Years, mean_stickiness, simulated_years, spearman
-from analysis.tables import RunTables, persons_an_agent, places
+from analysis.metrics import Years, mean_stickiness, spearman
+from analysis.tables import RunTables, period_of, persons_an_agent, places
 
 
 @style.styled
@@ -31,7 +31,7 @@ def plot_stickiness(
     run : RunTables
         The run.
     ax : Axes, optional
-        Where to draw; a figure one and a third columns wide by default.
+        Where to draw; a figure one and a half columns wide by default.
     years : int or (int, int) or None
         Years over which simulated stickiness is averaged.
     labels : int
@@ -49,7 +49,7 @@ def plot_stickiness(
     where = places() if where is None else where
     table = mean_stickiness(run.cities, years)
     table = table.join(where[["composite", "continent"]], how="inner")
-    sheet = style.Sheet(ax, 120, 118)
+    sheet = style.Sheet(ax, style.WIDE_MM, 114)
     axes = sheet.ax
     for continent, (color, marker) in style.CONTINENTS.items():
         rows = table[table["continent"] == continent]
@@ -75,11 +75,9 @@ def plot_stickiness(
     axes.set_ylabel("Simulated stickiness (50–100), mean of the years")
     axes.grid(color=style.PALE, linewidth=0.3)
     axes.margins(0.05)
-    period = simulated_years(run.cities) if years is None else years
-    pair = (period, period) if isinstance(period, int) else period
     found = spearman(table["stickiness"], table["composite"])
     sheet.finish(
-        f"Simulated stickiness beside the published index, {style.span(pair)}",
+        f"Simulated stickiness beside the published index, {style.span(period_of(run, years))}",
         f"{_sentence(found)} Lines: middle 80 % of the yearly values. Named: "
         "cities whose two ranks differ most.",
         f"{style.run_line(run.manifest, persons_an_agent(run))}. Published: composite, Global City "

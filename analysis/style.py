@@ -7,9 +7,11 @@ title and the source line go above and below those Axes and nothing else is touc
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib
@@ -18,22 +20,22 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
-from matplotlib.textpath import TextToPath
 from matplotlib.ticker import FuncFormatter
+
+from analysis.fonts import NBSP, families, wrap
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-COLUMN_MM = 89.0
+COLUMN_MM = 85.0
 """Width of one column of a journal, millimetres."""
-PAGE_MM = 183.0
+WIDE_MM = 114.0
+"""Width of one and a half columns, millimetres."""
+PAGE_MM = 174.0
 """Width of two columns, millimetres."""
 DPI = 300
 TITLE_PT, TEXT_PT, SMALL_PT = 9.0, 7.5, 7.0
 MARGIN_PT = 5.0
-NBSP = "\u00a0"
-"""No-break space, between a number and its unit."""
 LINE = 1.25
 """Line height, in font sizes."""
 
@@ -53,8 +55,13 @@ CONTINENTS = {
 }
 """Colour and marker of each continent, so that neither has to be told by colour alone."""
 
+# Tol (2021), Colour schemes, "muted": nine colours apart with any colour vision, and a grey
+MUTED = (
+    *("#332288", "#88CCEE", "#44AA99", "#117733", "#999933"),
+    *("#DDCC77", "#CC6677", "#882255", "#AA4499", "#777777"),
+)
+
 RC: Any = {
-    "font.family": "DejaVu Sans",
     "font.size": TEXT_PT,
     "axes.titlesize": TITLE_PT,
     "axes.labelsize": TEXT_PT,
@@ -85,49 +92,23 @@ def styled(plot: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(plot)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-        with matplotlib.rc_context(RC):
+        with look():
             return plot(*args, **kwargs)
 
     return wrapper
 
 
-def text_width(text: str, size: float, *, bold: bool = False) -> float:
-    """Return the width of a line of text in points."""
-    font = FontProperties(family="DejaVu Sans", size=size, weight="bold" if bold else "normal")
-    width, _, _ = TextToPath().get_text_width_height_descent(text, font, ismath=False)
-    return float(width)
-
-
-def wrap(text: str, width: float, size: float, *, bold: bool = False) -> str:
-    """Break a text into lines that fit a width.
-
-    Parameters
-    ----------
-    text : str
-        The text; its own line breaks stay.
-    width : float
-        Width in points.
-    size : float
-        Font size in points.
-    bold : bool
-        Whether it will be set in bold.
-
-    Returns
-    -------
-    str
-        The text with line breaks at spaces, not at no-break spaces.
-    """
-    lines = []
-    for paragraph in text.replace(" %", f"{NBSP}%").split("\n"):
-        line = ""
-        for word in paragraph.split(" "):  # not at no-break spaces
-            longer = f"{line} {word}" if line else word
-            if line and text_width(longer, size, bold=bold) > width:
-                lines.append(line)
-                longer = word
-            line = longer
-        lines.append(line)
-    return "\n".join(lines)
+@contextlib.contextmanager
+def look() -> Iterator[None]:
+    """Make Matplotlib's settings those of the style, for the time of the context."""
+    log = logging.getLogger("matplotlib.font_manager")
+    level = log.level
+    log.setLevel(logging.ERROR)  # it warns of each weight that a font lacks
+    try:
+        with matplotlib.rc_context({**RC, "font.family": families()}):
+            yield
+    finally:
+        log.setLevel(level)
 
 
 class Sheet:
@@ -214,7 +195,7 @@ class Sheet:
         left, bottom, right, top = frame
         box = [left, bottom, right, top]
         # tick labels change with the size of the Axes, so what juts out is measured again
-        for _ in range(3):
+        for turn in range(8):
             self.ax.set_position(
                 (
                     box[0] / size[0],
@@ -228,10 +209,13 @@ class Sheet:
             if tight is None:
                 return
             scale = 72 / figure.dpi
-            box[0] += left - tight.x0 * scale
-            box[1] += bottom - tight.y0 * scale
-            box[2] = max(box[2] + right - tight.x1 * scale, box[0] + 20)
-            box[3] = max(box[3] + top - tight.y1 * scale, box[1] + 20)
+            off = np.array(frame) - scale * np.array([tight.x0, tight.y0, tight.x1, tight.y1])
+            if turn > 2:  # other ticks may jut out in turns: from now on inwards only
+                off = np.array([*np.maximum(off[:2], 0), *np.minimum(off[2:], 0)])
+            if np.abs(off).max() < 0.2:
+                return
+            box = (np.array(box) + off).tolist()
+            box[2:] = [max(box[2], box[0] + 20), max(box[3], box[1] + 20)]
 
     def _annotate(self, title: str, subtitle: str, source: str) -> None:
         figure = self.ax.get_figure(root=True)
@@ -308,6 +292,40 @@ def span(years: tuple[int, int]) -> str:
     """Return a pair of years as text: 2025–2044, or one year alone."""
     first, last = years
     return str(first) if first == last else f"{first}–{last}"
+
+
+def spread_out(wanted: np.ndarray, gap: float, low: float, high: float) -> np.ndarray:
+    """Move positions as little as needed for labels beside an axis not to overlap.
+
+    Parameters
+    ----------
+    wanted : ndarray
+        Where the labels would stand.
+    gap : float
+        Least distance between two of them.
+    low, high : float
+        Limits; the positions stay within them if there is room for all.
+
+    Returns
+    -------
+    ndarray
+        Positions in the same order, at least ``gap`` apart.
+    """
+    order = np.argsort(wanted, kind="stable")
+    placed = np.clip(wanted[order].astype(float), low, high)
+    for _ in range(200):
+        overlap = gap - np.diff(placed)
+        if not len(overlap) or overlap.max() <= 1e-9 * gap:
+            break
+        push = np.maximum(overlap, 0) / 2
+        placed[:-1] -= push
+        placed[1:] += push
+        if gap * (len(placed) - 1) <= high - low:
+            placed = np.clip(placed, low, high)
+    placed = np.maximum.accumulate(placed - gap * np.arange(len(placed)))
+    result = np.empty_like(placed)
+    result[order] = placed + gap * np.arange(len(placed))
+    return result
 
 
 def nothing(ax: Axes, text: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from analysis.metrics import persons_per_agent
+from analysis.metrics import Years, persons_per_agent, simulated_years
 from sim.errors import UserError, did_you_mean
 
 
@@ -59,6 +59,13 @@ def persons_an_agent(run: RunTables) -> int:
     if said is not None:
         return int(said)
     return persons_per_agent(run.flows, run.cities)
+
+
+def period_of(run: RunTables, years: Years = None) -> tuple[int, int]:
+    """Return the years asked for as a pair; all simulated years where none are."""
+    if years is None:
+        return simulated_years(run.cities)
+    return (years, years) if isinstance(years, int) else years
 
 
 def known_cities(run: RunTables, wanted: Iterable[str]) -> list[str]:

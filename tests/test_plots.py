@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import os
+import shutil
+import warnings
+from pathlib import Path
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -10,16 +14,35 @@ import numpy as np
 import pandas as pd
 import pytest
 import typer
+from hypothesis import given
+from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.testing.compare import compare_images
+from matplotlib.testing.exceptions import ImageComparisonFailure
 from matplotlib.text import Annotation, Text
 from synthetic_run import PLACES, make_run
 from typer.testing import CliRunner
 
 import analysis
-from analysis import commands, labels, pictures, ranks, style, tables
+from analysis import (
+    alluvial,
+    chord,
+    city_picture,
+    clusters,
+    commands,
+    fonts,
+    labels,
+    names,
+    pictures,
+    ranks,
+    regions,
+    style,
+    tables,
+)
 from sim.errors import UserError
 
+IMAGES = Path(__file__).parent / "images"
 PLOTS = {
     "net_gain": (analysis.plot_net_gain, {}),
     "net_gain_rate": (analysis.plot_net_gain, {"unit": "per_100"}),
@@ -33,6 +56,14 @@ PLOTS = {
     "stickiness": (analysis.plot_stickiness, {}),
     "mobility": (analysis.plot_mobility, {}),
     "distance": (analysis.plot_distance_decay, {}),
+    "chord": (analysis.plot_chord, {}),
+    "alluvial": (analysis.plot_alluvial, {}),
+    "alluvial_within": (analysis.plot_alluvial, {"within": True}),
+    "heatmap": (analysis.plot_heatmap, {}),
+    "heatmap_regions": (analysis.plot_heatmap, {"order": "regions", "cities": ["Paris"]}),
+    "city": (analysis.plot_city, {}),
+    "stock_fan": (analysis.plot_fan, {}),
+    "flow_fan": (analysis.plot_fan, {"measure": "net"}),
 }
 WORLDS = {
     "eleven cities": make_run(),
@@ -47,8 +78,15 @@ WORLDS = {
 @pytest.fixture(autouse=True)
 def _made_up_places(monkeypatch):
     """Pictures look places up in the made-up world."""
-    for module in ("flow_map", "net_gain", "stickiness", "mobility_plot", "distance"):
+    drawn = ("flow_map", "net_gain", "stickiness", "mobility_plot", "distance")
+    for module in (*drawn, "chord", "alluvial", "heatmap"):
         monkeypatch.setattr(f"analysis.{module}.places", lambda: PLACES)
+
+
+@pytest.fixture
+def few_pixels(monkeypatch):
+    """Pictures are coarse, for speed."""
+    monkeypatch.setattr(style, "DPI", 60)
 
 
 def words(figure: Figure) -> str:
@@ -90,8 +128,10 @@ def test_pictures_that_can_take_cities_say_so(name):
     plot, _ = PLOTS[name]
     kinds = [kind for kind in pictures.KINDS.values() if kind.draw is plot]
     assert kinds
-    takes = "cities" in inspect.signature(plot).parameters
-    assert all(kind.takes_cities == takes for kind in kinds)
+    parameters = inspect.signature(plot).parameters
+    assert all(kind.takes_cities == ("cities" in parameters) for kind in kinds)
+    assert all(kind.a_city == ("city" in parameters) for kind in kinds)
+    assert all(kind.several == ("runs" in parameters) for kind in kinds)
 
 
 def test_everything_stays_inside_its_own_figure():
@@ -223,7 +263,7 @@ def test_text_helpers():
     assert style.round_steps(730) == [500, 200, 100]
     lines = style.wrap("one two three four five six", 60, 8).split("\n")
     assert len(lines) > 1
-    assert all(style.text_width(line, 8) <= 60 for line in lines)
+    assert all(fonts.text_width(line, 8) <= 60 for line in lines)
     assert style.wrap("12\u00a0k", 1, 8) == "12\u00a0k"
 
 
@@ -234,6 +274,7 @@ def test_ink_is_legible_on_white(color):
     assert 1.05 / (0.05 + linear @ (0.2126, 0.7152, 0.0722)) >= 4.49
 
 
+@pytest.mark.usefixtures("few_pixels")
 def test_pictures_are_written_whole_and_alike(tmp_path):
     run = WORLDS["three cities, one year"]
     first = pictures.draw_pictures(run, tmp_path / "a")
@@ -259,12 +300,13 @@ def test_a_failed_picture_leaves_the_old_one(tmp_path, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr(Figure, "savefig", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(UserError, match="cannot be written"):
         pictures.draw_pictures(run, tmp_path, ["mobility"])
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.usefixtures("few_pixels")
 def test_draw_run_reads_the_folder_and_writes_into_plots(tmp_path, monkeypatch):
     asked = []
 
@@ -300,6 +342,7 @@ def test_plot_command_prints_the_files(command, tmp_path):
     assert all(file.read_text().startswith("<?xml") for file in files)
 
 
+@pytest.mark.usefixtures("few_pixels")
 def test_plot_command_singles_out_cities(command, tmp_path):
     out = tmp_path / "elsewhere"
     result = command("--kind", "flow-map", "--city", "new york", "--out", str(out))
@@ -376,3 +419,243 @@ def test_places_are_the_cities_of_the_index():
         else:
             assert same.tolist() == PLACES[column].tolist()
     assert where.loc["New York", "composite"] == 100
+
+
+def test_chords_fill_their_sectors():
+    matrix = pd.DataFrame([[0, 6, 2], [1, 0, 3], [0, 4, 0]], list("ABC"), list("ABC"))
+    sectors, ends = chord.layout(matrix)
+    length = {name: last - first for name, (first, last) in sectors.items()}
+    turnover = {"A": 9, "B": 14, "C": 9}
+    unit = sum(length.values()) / 32
+    assert length == pytest.approx({name: unit * n for name, n in turnover.items()})
+    assert set(ends) == {("A", "B"), ("A", "C"), ("B", "A"), ("B", "C"), ("C", "B")}
+    for name, (first, last) in sectors.items():
+        pieces = sorted(
+            end[slot] for pair, end in ends.items() for slot in (0, 1) if pair[slot] == name
+        )
+        edges = [first, *(edge for piece in pieces for edge in piece), last]
+        assert edges[::2] == pytest.approx(edges[1::2]), "end to end, without gaps"
+    for pair, (start, end) in ends.items():
+        assert start[1] - start[0] == pytest.approx(unit * matrix.loc[pair])
+        assert end[1] - end[0] == pytest.approx(unit * matrix.loc[pair])
+
+
+def test_region_flows_keep_all_persons():
+    run = WORLDS["eleven cities"]
+    everything = regions.region_flows(run.flows, PLACES, within=True)
+    between = regions.region_flows(run.flows, PLACES, by=("field",))
+    assert everything["persons"].sum() == run.flows["persons"].sum()
+    assert not (between["start"] == between["end"]).any()
+    away = everything[everything["start"] != everything["end"]]
+    assert between["persons"].sum() == away["persons"].sum()
+    named = regions.region_of(PLACES)
+    assert named["Hong Kong"] == "Hong Kong, Macau, Taiwan"
+    assert named["Johannesburg"] == "Middle East, Africa"
+    unknown = pd.DataFrame({"area": ["XX"], "continent": ["Asia"]}, index=["Nowhere"])
+    assert regions.region_of(unknown).tolist() == [regions.OTHER]
+
+
+def test_every_city_of_the_index_is_in_a_part_of_the_world():
+    named = regions.region_of(tables.places())
+    assert set(named) == set(regions.REGIONS)
+    assert (named == "Mainland China").sum() == 36
+
+
+@given(st.lists(st.integers(1, 1000), min_size=1, max_size=12))
+def test_blocks_fill_the_height_without_overlap(sizes):
+    stack = alluvial.blocks(pd.Series(sizes, index=range(len(sizes))))
+    height = (stack["top"] - stack["bottom"]).to_numpy()
+    assert stack["top"].iloc[0] == 1
+    assert stack["bottom"].iloc[-1] == pytest.approx(0, abs=1e-9)
+    assert height / height.sum() == pytest.approx(np.array(sizes) / sum(sizes))
+    assert (stack["bottom"].to_numpy()[:-1] - stack["top"].to_numpy()[1:]) == pytest.approx(
+        np.full(len(sizes) - 1, alluvial.GAP)
+    )
+
+
+@given(
+    st.lists(st.floats(0, 1), min_size=1, max_size=15),
+)
+def test_labels_beside_an_axis_keep_their_distance_and_order(wanted):
+    wanted = np.array(wanted)
+    placed = style.spread_out(wanted, 0.05, 0.0, 1.0)
+    ordered = placed[np.argsort(wanted, kind="stable")]
+    assert (np.diff(ordered) >= 0.05 - 1e-9).all()
+    assert placed.min() >= -0.06
+    assert placed.max() <= 1.06
+    if len(wanted) == 1 or np.diff(np.sort(wanted)).min() >= 0.05:
+        assert placed == pytest.approx(wanted)
+
+
+@given(st.integers(1, 12), st.integers(1, 5), st.integers(0, 5))
+def test_clusters_partition_the_cases(n, k, seed):
+    moved = np.random.default_rng(seed).poisson(3, (n, n))
+    groups = clusters.average_linkage(clusters.exchange_distance(moved), min(k, n))
+    assert len(groups) == min(k, n)
+    assert sorted(case for group in groups for case in group) == list(range(n))
+
+
+def test_clusters_find_groups_that_exchange():
+    moved = np.ones((6, 6))
+    for group in ((0, 3), (1, 4), (2, 5)):
+        moved[np.ix_(group, group)] = 100
+    found = clusters.average_linkage(clusters.exchange_distance(moved), 3)
+    assert {frozenset(group) for group in found} == {
+        frozenset(pair) for pair in ((0, 3), (1, 4), (2, 5))
+    }
+    assert clusters.average_linkage(np.empty((0, 0)), 1) == []
+    with pytest.raises(ValueError, match="at least one"):
+        clusters.average_linkage(np.zeros((2, 2)), 0)
+
+
+def test_the_heat_map_shows_the_matrix():
+    run = WORLDS["eleven cities"]
+    axes = analysis.plot_heatmap(run, n=4, order="regions", cities=["Johannesburg"])
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert names == [label.get_text() for label in axes.get_xticklabels()]
+    assert len(names) == 4
+    assert "Johannesburg" in names
+    from analysis.metrics import origin_destination
+
+    expected = origin_destination(run.flows, cities=names).to_numpy()
+    assert np.ma.filled(axes.images[0].get_array(), 0).tolist() == expected.tolist()
+    with pytest.raises(ValueError, match="regions"):
+        analysis.plot_heatmap(run, order="size")
+
+
+def test_a_city_s_picture_shows_its_exchange():
+    run = WORLDS["eleven cities"]
+    axes = analysis.plot_city(run, city="巴黎", n=3)
+    table = city_picture.city_exchange(run.flows, "Paris")
+    sums = run.cities[run.cities["city"].astype(str) == "Paris"]
+    assert table["coming"].sum() == sums["arrivals"].sum()
+    assert table["leaving"].sum() == sums["departures"].sum()
+    widths = [bar.get_width() for bar in axes.patches]
+    assert widths == [*(-table["leaving"].head(3)), *table["coming"].head(3)]
+    assert f"Not shown: {len(table) - 3} other cities" in words(axes.get_figure())
+    with pytest.raises(UserError, match="no city 'Pariss'"):
+        analysis.plot_city(run, city="Pariss")
+
+
+def test_a_fan_shows_the_range_of_the_runs():
+    runs = [make_run(years=4, seed=seed) for seed in (1, 2, 3)]
+    axes = analysis.plot_fan(runs, cities=["Paris"])
+    shares = []
+    for run in runs:
+        stock = run.cities[run.cities["city"] == "Paris"]["stock"].to_numpy(dtype=float)
+        shares.append(100 * stock / stock[0])
+    assert axes.lines[0].get_ydata() == pytest.approx(np.median(shares, axis=0))
+    edges = axes.collections[0].get_paths()[0].vertices
+    last = edges[edges[:, 0] == runs[0].cities["year"].max()][:, 1]
+    assert (last.min(), last.max()) == pytest.approx((np.min(shares, 0)[-1], np.max(shares, 0)[-1]))
+    assert "range of 3 runs" in words(axes.get_figure())
+    assert "3 seeds" in words(axes.get_figure())
+    alone = words(analysis.plot_fan(runs[0], measure="net").get_figure())
+    assert "95 % interval of agent counts" in alone
+    with pytest.raises(UserError, match="not of the same cities"):
+        analysis.plot_fan([runs[0], make_run(PLACES.head(3), years=4)])
+    with pytest.raises(UserError, match="not of the same years"):
+        analysis.plot_fan([runs[0], make_run(years=3)])
+    with pytest.raises(UserError, match="no run"):
+        analysis.plot_fan([])
+    with pytest.raises(ValueError, match="net"):
+        analysis.plot_fan(runs, measure="rate")
+
+
+def test_bars_of_several_runs_show_their_mean_and_range():
+    runs = [make_run(years=3, seed=seed) for seed in (1, 2, 3)]
+    from analysis.metrics import net_gain
+
+    gains = pd.concat([net_gain(run.cities)["net"] for run in runs], axis=1)
+    mean = gains.mean(axis=1).sort_values(ascending=False)
+    axes = analysis.plot_net_gain(runs, n=2)
+    names = [tick.get_text() for tick in axes.get_yticklabels()]
+    assert names == [*mean.index[:2], *mean.index[-2:]]
+    assert [bar.get_width() for bar in axes.patches] == pytest.approx(mean[names].tolist())
+    whisker = axes.collections[0].get_segments()[0][:, 0]
+    assert whisker == pytest.approx([gains.loc[names[0]].min(), gains.loc[names[0]].max()])
+    assert "range of 3 runs" in words(axes.get_figure())
+    many = [make_run(PLACES.head(3), years=1, seed=seed) for seed in range(20)]
+    assert "middle 90 % of 20 runs" in words(analysis.plot_net_gain(many).get_figure())
+
+
+def test_several_runs_get_the_pictures_that_show_several(tmp_path):
+    runs = [make_run(years=2, seed=seed) for seed in (1, 2)]
+    paths = pictures.draw_pictures(runs, tmp_path)
+    assert [path.name for path in paths] == [
+        *("net_gain.png", "net_gain_rate.png", "stock_fan.png", "flow_fan.png")
+    ]
+    with pytest.raises(UserError, match="these show several: net-gain, net-gain-rate, stock-fan"):
+        pictures.draw_pictures(runs, tmp_path, ["ages"])
+
+
+def test_each_city_gets_its_own_picture(tmp_path):
+    run = WORLDS["eleven cities"]
+    paths = pictures.draw_pictures(run, tmp_path, ["city"], cities=["paris", "Tokyo"])
+    assert [path.name for path in paths] == ["city_paris.png", "city_tokyo.png"]
+    with pytest.raises(UserError, match="one city at a time"):
+        pictures.draw_kind(run, "city", ["paris", "Tokyo"])
+
+
+def test_chinese_names_stand_on_every_picture(monkeypatch):
+    monkeypatch.setattr(names, "chinese_font", lambda: "DejaVu Sans")
+    monkeypatch.setattr(names, "chinese_places", lambda: PLACES.rename(index=names.chinese_names()))
+    run = WORLDS["eleven cities"]
+    known = names.chinese_names()
+    for kind, about in pictures.KINDS.items():
+        if not (about.takes_cities or about.a_city):
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # DejaVu Sans lacks the signs
+            text = words(pictures.draw_kind(run, kind, ["Paris"], language="zh"))
+        assert known["Paris"] in text, kind
+        assert not [name for name in PLACES.index if f" {name} " in f" {text} "], kind
+
+
+def test_a_missing_chinese_font_is_told_in_one_line(monkeypatch):
+    monkeypatch.setattr(names, "FONTS", ("No Such Font",))
+    with pytest.raises(UserError, match="install one, such as the package fonts-noto-cjk") as told:
+        pictures.draw_kind(WORLDS["eleven cities"], "net-gain", language="zh")
+    assert "\n" not in str(told.value)
+    with pytest.raises(UserError, match="did you mean 'zh'"):
+        pictures.draw_kind(WORLDS["eleven cities"], "net-gain", language="zhh")
+
+
+def test_chinese_names_are_drawn_where_a_font_is(tmp_path):
+    try:
+        names.chinese_font()
+    except UserError:
+        pytest.skip("no font with Chinese signs is installed")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # Matplotlib warns of signs that no font has
+        (path,) = pictures.draw_pictures(
+            WORLDS["eleven cities"], tmp_path, ["net-gain"], language="zh"
+        )
+    assert path.name == "net_gain_zh.png"
+
+
+def test_a_folder_that_cannot_be_written_is_told(command, tmp_path):
+    (tmp_path / "file").write_text("")
+    result = command("--kind", "ages", "--out", str(tmp_path / "file" / "plots"))
+    assert isinstance(result.exception, UserError)
+    assert "cannot be written" in str(result.exception)
+
+
+@pytest.mark.parametrize("kind", ["chord", "alluvial", "heatmap-regions", "city"])
+def test_pictures_look_as_they_did(kind, tmp_path):
+    """Remake the expected ones with TALENTFLOW_NEW_IMAGES=1, and look at them."""
+    expected = IMAGES / f"{kind}.png"
+    for seed, alike in ((1, True), (2, False)):
+        figure = pictures.draw_kind(make_run(years=3, seed=seed), kind)
+        actual = tmp_path / f"{kind}-{seed}.png"
+        with style.look():
+            figure.savefig(actual, dpi=80)
+        if alike and os.environ.get("TALENTFLOW_NEW_IMAGES"):
+            IMAGES.mkdir(exist_ok=True)
+            expected.write_bytes(actual.read_bytes())
+        shutil.copy(expected, tmp_path / "expected.png")
+        try:
+            difference = compare_images(str(tmp_path / "expected.png"), str(actual), tol=4)
+        except ImageComparisonFailure as failure:
+            difference = str(failure)
+        assert (difference is None) == alike, difference
