@@ -14,7 +14,7 @@ import typer
 from sim.errors import UserError, did_you_mean
 
 FORMATS = (".parquet", ".csv")
-BUILD_PACKAGES = ("scipy", "arviz_stats")
+BUILD_PACKAGES = ("arviz_stats",)
 
 
 def register(app: typer.Typer) -> None:
@@ -76,8 +76,8 @@ def register(app: typer.Typer) -> None:
             bool,
             typer.Option(
                 "--rebuild",
-                help="First make the ensemble anew from its sources (half an hour; needs the extra "
-                "'build').",
+                help="First make the ensemble anew from its sources (some five minutes; needs the "
+                "extra 'build').",
             ),
         ] = False,
         as_json: Annotated[

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from calibration.landscape_chain import Trace
+from calibration.landscape_quality import evaluation_path
 from sim.cities import DIMENSIONS
-from sim.landscape import landscape_path
 
 Array = npt.NDArray[np.float64]
-
-
-def evaluation_path() -> Path:
-    """Return the path of the shipped figures on the reconstruction's quality."""
-    return landscape_path().with_name("landscape_evaluation.json")
 
 
 def record(part: str, report: dict[str, Any]) -> None:

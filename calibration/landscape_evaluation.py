@@ -13,7 +13,8 @@ high:
 
 What is judged is the median, and whether the 80 % and 95 % intervals hold the truth. Intervals need
 not hold what was chosen for being extreme unless they know of the choice, so the last way is the
-hard one. The result goes to ``sim/data/landscape_evaluation.json``.
+hard one, and no test of the intervals. That the best city has 100 is the scale's convention and
+never hidden, only who it is. The result goes to ``sim/data/landscape_evaluation.json``.
 
 Rivals, each of them what one could do without a model:
 
@@ -105,7 +106,7 @@ def predict(cell: PrintedCell, way: str, sweeps: int = SWEEPS) -> Prediction:
     setup = Setup.of(without(cell, statements(), way))
     seed = SEED + 7 * cell.city + 1000 * cell.dimension + 100_000 * WAYS.index(way)
     trace = run_chain(setup, seed, warmup=WARMUP, sweeps=sweeps, every=EVERY)
-    values = trace.scores[:, cell.city, cell.dimension]
+    values = on_scale(trace.scores[:, :, cell.dimension], cell)
     spans = [np.quantile(values, ((1 - level) / 2, (1 + level) / 2)) for level in LEVELS]
     return Prediction(
         load_cities().names[cell.city],
@@ -114,6 +115,27 @@ def predict(cell: PrintedCell, way: str, sweeps: int = SWEEPS) -> Prediction:
         float(np.median(values)),
         tuple((float(low), float(high)) for low, high in spans),
     )
+
+
+def on_scale(scores: Array, cell: PrintedCell) -> Array:
+    """Return the draws of a hidden cell, with the scale's convention where it was hidden as well.
+
+    Hiding a score of 100 hides who the best city is, not that the best city has 100.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (draws, cities)
+        Draws of the cell's dimension, index points.
+    cell : PrintedCell
+
+    Returns
+    -------
+    ndarray, shape (draws,)
+    """
+    values = scores[:, cell.city]
+    if cell.score != HIGH:
+        return values
+    return np.where(values >= scores.max(axis=1), HIGH, values)
 
 
 def rivals(cell: PrintedCell, cities: Cities) -> dict[str, float]:

@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-
-from sim.student import t_quantile, two_sided
+from scipy.special import stdtr, stdtrit
 
 LEVEL = 0.95
 
@@ -87,7 +86,7 @@ def interval(
     for variance, share in ((landscape, shares[0]), (theta, shares[1])):
         error = error + variance * (1.0 + share)
     error = np.sqrt(error)
-    half = error * t_quantile(0.5 + level / 2.0, df) if df > 0 else np.full_like(mean, np.nan)
+    half = error * stdtrit(df, 0.5 + level / 2.0) if df > 0 else np.full_like(mean, np.nan)
     return Interval(
         mean,
         mean - half,
@@ -108,12 +107,9 @@ def _sum_of_squares(labels: np.ndarray) -> float:
 def _p_values(mean: np.ndarray, error: np.ndarray, df: int) -> np.ndarray:
     if df < 1:
         return np.full_like(mean, np.nan)
-    out = np.full(mean.shape, np.nan)
-    for at in np.ndindex(mean.shape):
-        m, e = float(mean[at]), float(error[at])
-        if np.isfinite(m) and np.isfinite(e):
-            out[at] = two_sided(m / e, df) if e > 0 else float(m == 0)
-    return out
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p = 2.0 * stdtr(df, -np.abs(mean / error))
+    return np.where(np.isfinite(mean) & np.isfinite(error), np.where(mean == 0, 1.0, p), np.nan)
 
 
 def components(
@@ -289,7 +285,7 @@ def ratio_interval(
     if n < 2:
         return a / b, np.nan, np.nan
     covariance = np.cov(numerator, denominator) / n
-    square = t_quantile(0.5 + level / 2.0, n - 1) ** 2
+    square = stdtrit(n - 1, 0.5 + level / 2.0) ** 2
     v11, v12, v22 = covariance[0, 0], covariance[0, 1], covariance[1, 1]
     leading = b**2 - square * v22
     if leading <= 0:
