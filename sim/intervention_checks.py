@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -35,8 +36,37 @@ def check_interventions(scenario: Scenario) -> None:
                 "give each its own name",
             )
         names[lever.name] = k
+        for other in scenario.interventions[:k]:
+            if _aim(lever) == _aim(other) and _overlap(lever, other, scenario.horizon.start + 1):
+                raise PathError(
+                    (*path, "schedule"),
+                    f"overlaps that of '{other.name}', which acts on the same in the same places "
+                    "and people; end one before the other starts, or make one of the two",
+                )
         for part, message in _faults(lever, scenario):
             raise PathError((*path, *part), message)
+
+
+def _aim(lever: Lever) -> object:
+    """Return all that a lever acts on, without its magnitudes."""
+
+    def bare(value: object) -> object:
+        if isinstance(value, dict):
+            return {key: bare(inner) for key, inner in value.items()}
+        return None if isinstance(value, float) else value
+
+    return bare(lever.model_dump(exclude={"name", "citation", "schedule", "cost"}))
+
+
+def _overlap(one: Lever, other: Lever, begin: int) -> bool:
+    """Return whether two levers ever act in the same year."""
+
+    def last(lever: Lever) -> float:
+        end = lever.schedule.end
+        return math.inf if end is None else end + getattr(lever.schedule, "fade", 0)
+
+    first = max(one.schedule.first(begin), other.schedule.first(begin))
+    return first <= min(last(one), last(other))
 
 
 def _faults(lever: Lever, scenario: Scenario) -> Iterator[tuple[Path, str]]:

@@ -308,10 +308,12 @@ def test_effects_add_and_factors_multiply():
 
     def grant(amount, name):
         cost = {"currency": "CNY", "per_person": amount}
-        return item("subsidy", "Paris", name, utility_per_10k=0.2, cost=cost)
+        people = {"age": [18, {"a": 88, "b": 89, "c": 90}[name]]}  # everybody, thrice
+        return item("subsidy", "Paris", name, utility_per_10k=0.2, cost=cost, people=people)
 
     def visa(factor, name):
-        return item("obstacle_change", "Paris", name, obstacle="visa", factor=factor)
+        people = {"age": [18, {"a": 88, "b": 89, "c": 90}[name]]}
+        return item("obstacle_change", "Paris", name, obstacle="visa", factor=factor, people=people)
 
     assert np.allclose(
         flows(grant(1e4, "a"), grant(2e4, "b")), flows(grant(3e4, "c")), rtol=1e-5, atol=1e-9
@@ -325,11 +327,28 @@ def test_ramps_overlap_by_adding_up():
     """Two ramps on the same target: in 2026 half of 4 and the whole of 2."""
     one = item("dimension_shift", "Paris", "a", points={"public_life": 4},
                schedule={"start": 2026, "ramp": 1})  # fmt: skip
-    two = item("dimension_shift", "Paris", "b", points={"public_life": 2})
+    two = item("dimension_shift", ["Paris", "Lyon"], "b", points={"public_life": 2})
     off = {"switches.feedback_congestion": False}
     rows = make(one, two, agents=1000, years=3, **off).run().tables()["cities"]
     shown = rows[rows.city == "Paris"]["public_life"].to_numpy()
     assert (shown - shown[0]).tolist() == pytest.approx([0, 2, 4, 6])
+
+
+def test_same_aim_in_overlapping_years_is_refused():
+    """What looks like a change of a magnitude over time would silently add up."""
+
+    def two(first, second, **changes):
+        one = item("obstacle_change", "Paris", "a", obstacle="visa", factor=0.8, schedule=first)
+        other = item("obstacle_change", "Paris", "b", obstacle="visa", factor=0.6, schedule=second)
+        return one, other | changes
+
+    with pytest.raises(UserError, match=r"interventions\[1\].schedule: overlaps that of 'a'"):
+        make(*two({"start": 2026}, {"start": 2030}), years=10)
+    with pytest.raises(UserError, match="overlaps that of 'a'"):
+        make(*two({"start": 2026, "end": 2029, "fade": 2}, {"start": 2031}), years=10)
+    make(*two({"start": 2026, "end": 2029}, {"start": 2030}), agents=10, years=10)
+    make(*two({}, {}, obstacle="border"), agents=10)
+    make(*two({}, {}, people={"tier": "top"}), agents=10)
 
 
 def test_results_do_not_depend_on_threads():
@@ -496,7 +515,10 @@ def test_a_lottery_and_not_the_order_of_storage_decides(base):
 
 def test_of_several_quotas_the_lowest_binds(base):
     persons = base[0].population.persons
-    caps = [item("quota", "Beijing", f"q{k}", persons_per_year=k * persons) for k in (30, 12, 20)]
+    caps = [
+        item("quota", ["Beijing", other], other, persons_per_year=k * persons)
+        for k, other in ((30, "Paris"), (12, "Lyon"), (20, "Rome"))
+    ]
     rows = make(*caps).run().tables()["cities"]
     last = rows[(rows.city == "Beijing") & (rows.year == 2025)]
     assert last.arrivals.item() == 12 * persons
@@ -610,8 +632,11 @@ def test_too_many_groups_are_refused():
     for refuse in (Simulation, selections):
         with pytest.raises(UserError, match="more than 16 different groups of people"):
             refuse(load_scenario("baseline", {"interventions": many, "population.agents": 10}))
-    same = [one | {"people": {"age": [18, 30]}} for one in many]
-    assert len(make(*same, agents=10).policy.groups) == 1
+    same = [
+        one | {"people": {"age": [18, 30]}, "schedule": {"start": 2025 + k, "end": 2025 + k}}
+        for k, one in enumerate(many)
+    ]
+    assert len(make(*same, agents=10, years=20).policy.groups) == 1
 
 
 def test_segments_are_the_combinations_that_occur():
@@ -674,6 +699,6 @@ def test_lower_obstacles_alone_deepen_the_siphon_and_shared_services_ease_it():
     region = ["Beijing", "Tianjin", "Shijiazhuang"]
     names = ("baseline", "jing-jin-ji-lower-friction", "jing-jin-ji-shared-services")
     apart, open_, shared = (net_inside(name, region) for name in names)
-    assert open_["Beijing"] > 1.5 * apart["Beijing"] > 0
-    assert open_["Shijiazhuang"] < 1.5 * apart["Shijiazhuang"] < 0
+    assert open_["Beijing"] > 1.2 * apart["Beijing"] > 0
+    assert open_["Shijiazhuang"] < 1.2 * apart["Shijiazhuang"] < 0
     assert shared["Beijing"] < open_["Beijing"]
