@@ -26,8 +26,8 @@ def plot(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            help="Run folder. Several, such as runs of other seeds, give the pictures that show "
-            "the range over runs.",
+            help="Folder of a run, a comparison or a sweep. Several runs, such as those of other "
+            "seeds, give the pictures that show the range over runs.",
             metavar="PATH...",
         ),
     ],
@@ -52,7 +52,7 @@ def plot(
         typer.Option(help="Folder for the files. Default: plots in the (first) run."),
     ] = None,
 ) -> None:
-    """Draw pictures of a run, or of several runs, and print the paths of the files."""
+    """Draw pictures of a run, of several, of a comparison or a sweep; print the files' paths."""
     from analysis.kinds import subject_of
     from analysis.pictures import draw_pictures
 
@@ -65,16 +65,18 @@ def plot(
 
 
 def report(
-    path: Annotated[Path, typer.Argument(help="Run folder.", metavar="PATH")],
+    path: Annotated[
+        Path, typer.Argument(help="Folder of a run or of a comparison.", metavar="PATH")
+    ],
     out: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE.html",
-            help="File to write; a former one is replaced. Default: report.html in the run.",
+            help="File to write; a former one is replaced. Default: report.html in the folder.",
         ),
     ] = None,
 ) -> None:
-    """Write one HTML file that tells the run: findings, pictures, tables, sources, how to redo."""
+    """Write one HTML file on a run or a comparison: findings, pictures, tables, sources."""
     from analysis.kinds import load, subject_of
     from sim.errors import UserError
 

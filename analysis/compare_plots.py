@@ -258,7 +258,13 @@ def _read_sweep(path: Path) -> Compared:
     return Compared(read_sweep(path))
 
 
-COMPARISON = Subject("comparison", _is_comparison, _read_comparison, KINDS)
+COMPARISON = Subject(
+    "comparison",
+    _is_comparison,
+    _read_comparison,
+    KINDS,
+    "analysis.comparison_report:write_report",
+)
 """A finished comparison."""
 SWEEP = Subject("sweep", _is_sweep, _read_sweep, SWEEP_KINDS)
 """A finished sweep."""

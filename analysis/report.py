@@ -74,13 +74,24 @@ def write_report(path: Path, out: Path | None = None) -> Path:
     """
     from sim.results import read_run
 
-    target = Path(path) / "report.html" if out is None else Path(out)
+    target = page_file(Path(path), out)
+    write_page(target, render_run(read_run(path)))
+    return target
+
+
+def page_file(folder: Path, out: Path | None) -> Path:
+    """Return the file to write a page to: ``out``, or ``report.html`` in a folder.
+
+    Raises
+    ------
+    UserError
+        If ``out`` has another ending than .html, or is a folder.
+    """
+    target = folder / "report.html" if out is None else Path(out)
     if target.suffix.lower() not in SUFFIXES:
         raise UserError(f"{target}: give the report a name that ends in .html")
     if target.is_dir():
         raise UserError(f"{target}: is a folder; give the name of a file with --out")
-    page = render_run(read_run(path))
-    _write(target, page)
     return target
 
 
@@ -166,6 +177,7 @@ def run_facts(run: Run) -> dict[str, Any]:
     first, last = simulated_years(run.cities)
     return {
         "scenario": scenario,
+        "kind": f"scenario {scenario.name}",
         "heading": scenario.title or scenario.name,
         "period": style.span((first, last)),
         "persons": persons_an_agent(run),
@@ -183,7 +195,7 @@ def run_facts(run: Run) -> dict[str, Any]:
         "parameters": report_tables.parameter_table(scenario),
         "hashes": report_tables.hash_table(manifest),
         "manifest": manifest,
-        "versions": _versions(manifest),
+        "versions": versions(manifest),
         "command": f"talentflow run {shlex.quote(f'{run.folder.name}/scenario.yaml')} --out again",
     }
 
@@ -319,7 +331,7 @@ def evidence(scenario: Scenario) -> list[tuple[str, str, str]]:
     ]
 
 
-def _versions(manifest: Any) -> list[tuple[str, str]]:
+def versions(manifest: Any) -> list[tuple[str, str]]:
     """Return names and versions of the software that made the run."""
     software = manifest.get("software", {})
     found = [("talentflow", str(manifest.get("talentflow", "–")))]
@@ -329,7 +341,7 @@ def _versions(manifest: Any) -> list[tuple[str, str]]:
     return [*found, ("Machine", machine.strip() or "–")]
 
 
-def _write(target: Path, page: str) -> None:
+def write_page(target: Path, page: str) -> None:
     """Write a page so that it is there whole or not at all."""
     from sim.run_folder import write_error
 

@@ -201,18 +201,20 @@ def parameter_table(scenario: Scenario) -> Table:
     return Table("parameters", "Every parameter of this run.", columns, rows)
 
 
-def difference_table(scenario: Scenario, base: Scenario) -> Table:
+def difference_table(
+    scenario: Scenario, base: Scenario, key: str = "differences", ours: str = "This run"
+) -> Table:
     """Return in what a scenario differs from another one, apart from its name and texts."""
-    ours, theirs = (_flat(one.model_dump(mode="json")) for one in (scenario, base))
+    here, there = (_flat(one.model_dump(mode="json")) for one in (scenario, base))
     texts = {"name", "title", "description", "citation"}
     rows = [
-        [Cell(key), Cell(_shown(theirs.get(key))), Cell(_shown(ours.get(key)))]
-        for key in {**theirs, **ours}
-        if key not in texts and ours.get(key) != theirs.get(key)
+        [Cell(name), Cell(_shown(there.get(name))), Cell(_shown(here.get(name)))]
+        for name in {**there, **here}
+        if name not in texts and here.get(name) != there.get(name)
     ]
-    columns = [(heading, False) for heading in ("Setting", base.name, "This run")]
-    caption = f"What differs from the scenario ‘{base.name}’ as it comes with talentflow."
-    return Table("differences", caption, columns, rows)
+    columns = [(heading, False) for heading in ("Setting", base.name, ours)]
+    caption = f"{ours}: what differs from the scenario ‘{base.name}’."
+    return Table(key, caption, columns, rows)
 
 
 def _flat(document: dict[str, Any], path: str = "") -> dict[str, Any]:
