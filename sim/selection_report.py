@@ -29,7 +29,8 @@ def selections(scenario: Scenario) -> list[dict[str, Any]]:
     -------
     list of dict
         ``name``, ``lever``, ``places`` (city names), ``people`` (share of the start population's
-        agents that it is about, 0 to 1, or None for a training, which is about people to come).
+        agents that it is about, 0 to 1, or None for trainings and graduates: nobody is in the year
+        of graduation at the start).
 
     Raises
     ------
@@ -75,6 +76,8 @@ def _selection(position: int, lever: Lever, scenario: Scenario) -> dict[str, Any
         return found | {"people": None}
     if people is None:
         return found | {"people": 1.0}
+    if people.graduating:
+        return found | {"people": None}
     from sim.selection import Group, groups_of, tables
     from sim.team import Team
 
