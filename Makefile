@@ -6,13 +6,14 @@ VENV = .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help run test lint format clean
+.PHONY: help run test lint format gallery clean
 
 help:
 	@echo "make run     install into $(VENV), simulate the baseline, write runs/baseline"
 	@echo "make test    install with the tools for development, run the tests"
 	@echo "make lint    check style and types (ruff, mypy)"
 	@echo "make format  put the code into the project's format"
+	@echo "make gallery draw docs/images and docs/gallery.md from real runs (a few minutes)"
 	@echo "make clean   remove $(VENV), build products and caches; runs/ is kept"
 	@echo "PYTHON=...   the interpreter to make $(VENV) with, 3.11 or later (now: $(PYTHON))"
 
@@ -30,6 +31,9 @@ lint: $(VENV)/.installed-dev
 format: $(VENV)/.installed-dev
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
+
+gallery: $(VENV)/.installed-dev
+	@$(BIN)/python -m analysis.gallery
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
