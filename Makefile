@@ -49,7 +49,7 @@ $(VENV)/.installed: pyproject.toml
 $(VENV)/.installed-dev: pyproject.toml
 	@$(MAKE) --no-print-directory venv
 	@echo "installing talentflow and its development tools into $(VENV) ..."
-	@$(PIP) -e '.[dev,build]'
+	@$(PIP) -e '.[dev,build,evidence]'
 	@touch $@ $(VENV)/.installed
 
 .PHONY: venv

@@ -147,6 +147,7 @@ SUBJECTS: list[str] = [
     "analysis.pictures:RUN",
     "analysis.compare_plots:COMPARISON",
     "analysis.compare_plots:SWEEP",
+    "analysis.sensitivity_plot:SENSITIVITY",
 ]
 """``module:name`` of each Subject; the first that recognises a path is taken."""
 

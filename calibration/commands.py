@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -134,11 +135,14 @@ def _register_calibrate(app: typer.Typer) -> None:
         ] = False,
     ) -> None:
         """Fit the parameters to the targets; show target, simulated value and residual."""
+        from dataclasses import replace
+
         from calibration.fit import FLOWS_CPC, FlowMoment, document
         from calibration.fit import calibrate as fit_targets
         from calibration.flows_table import read_flows
         from calibration.free import Box
         from calibration.moments import Moments
+        from calibration.run_moments import run_moments
         from calibration.targets import load_targets, read_targets
         from calibration.twin import Twin
         from sim.cli import print_json, tell
@@ -163,7 +167,8 @@ def _register_calibrate(app: typer.Typer) -> None:
                 resume=resume,
                 progress=progress,
             )
-        result = document(found, box, moments, seed, chosen)
+        simulated = found.simulated | run_moments(found.parameters)
+        result = document(replace(found, simulated=simulated), box, moments, seed, chosen)
         if confirm:
             from calibration.confirm import confirm as simulate
 
@@ -196,8 +201,10 @@ def draw_posterior(
     chain = sample(likelihood)
     flat = box.values(chain.reshape(-1, chain.shape[2]))
     kept = flat[:: max(len(flat) // draws, 1)][:draws]
-    with out.open("wb") as file:
+    partial = out.with_name(f".{out.name}.partial")
+    with partial.open("wb") as file:
         np.savez_compressed(file, paths=np.array(box.paths), draws=kept)
+    os.replace(partial, out)
     return summary(chain, likelihood) | {"diagnostics": diagnostics(chain, box.paths)}
 
 
@@ -220,7 +227,6 @@ def refuse_target(out: Path) -> None:
 def write_json(out: Path, document: dict[str, Any]) -> None:
     """Write a document as JSON, whole or not at all; what is undefined becomes null."""
     import json
-    import os
 
     partial = out.with_name(f".{out.name}.partial")
     text = json.dumps(finite(document), indent=1, ensure_ascii=False, allow_nan=False)

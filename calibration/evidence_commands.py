@@ -104,6 +104,8 @@ def _register_sensitivity(app: typer.Typer) -> None:
         ] = False,
     ) -> None:
         """Rank parameters and structure switches by their influence on headline results."""
+        from analysis.pictures import draw_kind, write_figure
+        from analysis.sensitivity_plot import SENSITIVITY_KINDS
         from calibration import sensitivity as study
         from calibration.commands import finite, progress_lines, write_json
         from calibration.moments import Moments
@@ -126,13 +128,14 @@ def _register_sensitivity(app: typer.Typer) -> None:
         found = study.analyse(problem, method, design, outputs, seed)
         result = {"method": method, "evaluations": len(design), "seed": seed, "indices": found}
         write_json(out / f"{method}.json", result)
-        study.draw(found, method, out / f"{method}.png")
+        figure = draw_kind(result, "sensitivity", kinds=SENSITIVITY_KINDS)
+        picture = write_figure(figure, out / f"{method}.png")
         state.unlink(missing_ok=True)
         if as_json:
             print_json(finite(result))
         else:
             typer.echo(sensitivity_text(result))
-            typer.echo(f"Written: {out / f'{method}.json'}, {out / f'{method}.png'}")
+            typer.echo(f"Written: {out / f'{method}.json'}, {picture}")
 
 
 def sensitivity_text(result: dict[str, Any]) -> str:

@@ -278,6 +278,11 @@ def document(
 ) -> dict[str, Any]:
     """Return the calibrated parameters with their provenance, as plain values."""
     values = box.values(fit.unit)
+    years = moments.table.years if isinstance(moments, FlowMoment) else ()
+    span = f"{years[0]}-{years[-1]}" if years else "unknown"
+    tabled = isinstance(moments, FlowMoment)
+    command = f"talentflow calibrate --starts {len(fit.starts)} --seed {seed}"
+    command += f" --per-city {moments.twin.per_city}" + (" --flows FILE.csv" if tabled else "")
     return {
         "parameters": {path: round(float(v), 4) for path, v in zip(box.paths, values, strict=True)},
         "priors": {f.path: [f.mean, f.spread] for f in box.free},
@@ -287,11 +292,11 @@ def document(
         "provenance": {
             "method": "maximum a posteriori through the expected-flow operator; multi-start "
             "trust-region least squares (scipy.optimize.least_squares)",
-            "command": f"talentflow calibrate --starts {len(fit.starts)} --seed {seed} "
-            f"--per-city {moments.twin.per_city}",
+            "command": command,
             "targets": "calibration/data/targets.csv",
             "flows": "A. Akbaritabar, T. Theile, E. Zagheni (2023), MPIDR WP-2023-018, OpenAlex, "
-            "CC BY 4.0: only coefficients measured on 2005-2011 enter, by the targets",
+            "CC BY 4.0: coefficients measured on 2005-2011 enter by the targets"
+            + (f"; so does the table given, years {span}" if tabled else ""),
         },
         "targets": [
             {k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()}

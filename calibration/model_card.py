@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from calibration.moments import Moments
+from calibration.run_moments import run_moments
 from calibration.targets import load_targets, table
 from calibration.twin import Twin
 from sim.errors import UserError
@@ -57,7 +58,7 @@ def render(evidence: dict[str, Any], parameters: Parameters, per_city: int = 128
     per_city : int
         Agents a city for the table of targets.
     """
-    simulated = Moments(Twin(per_city=per_city))(parameters)
+    simulated = Moments(Twin(per_city=per_city))(parameters) | run_moments(parameters)
     sections = [
         _HEAD,
         _targets(simulated),

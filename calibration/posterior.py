@@ -65,11 +65,15 @@ def diagnostics(chain: np.ndarray, paths: tuple[str, ...]) -> dict[str, dict[str
     Walkers count as chains; being an ensemble they are not independent, so R-hat is a check of
     mixing rather than a proof.
     """
-    import arviz
+    from arviz_stats.base import array_stats
 
-    data = arviz.convert_to_dataset({path: chain[:, :, k].T for k, path in enumerate(paths)})
-    rhat, ess = arviz.rhat(data), arviz.ess(data)
-    return {path: {"rhat": float(rhat[path]), "ess": float(ess[path])} for path in paths}
+    return {
+        path: {
+            "rhat": float(array_stats.rhat(chain[:, :, k], 1, 0)),
+            "ess": float(array_stats.ess(chain[:, :, k], 1, 0)),
+        }
+        for k, path in enumerate(paths)
+    }
 
 
 def summary(chain: np.ndarray, likelihood: Likelihood) -> dict[str, Any]:

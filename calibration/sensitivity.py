@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -111,8 +112,10 @@ def evaluate(
         found = moments(problem.parameters(design[k]))
         outputs[k] = [found[name] for name in RESULTS]
         if state is not None and (k + 1) % every == 0:
-            with state.open("wb") as file:
+            partial = state.with_name(f"{state.name}.partial")
+            with partial.open("wb") as file:
                 np.savez(file, design=design, outputs=outputs)
+            os.replace(partial, state)
     return outputs
 
 
@@ -147,27 +150,3 @@ def analyse(
             for k, name in enumerate(problem.names)
         }
     return found
-
-
-def draw(found: dict[str, dict[str, dict[str, float]]], method: str, path: Path) -> None:
-    """Draw the indices as bars with intervals, one panel a result."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    key, ci = ("mu_star", "mu_star_ci") if method == "morris" else ("total", "total_ci")
-    figure, axes = plt.subplots(
-        1, len(found), figsize=(2.6 * len(found) + 2, 5), sharey=True, squeeze=False
-    )
-    for axis, (result, rows) in zip(axes[0], found.items(), strict=True):
-        names = list(rows)
-        axis.barh(names, [rows[n][key] for n in names], xerr=[rows[n][ci] for n in names])
-        axis.set_title(result.replace("_", " "), fontsize=9)
-        axis.tick_params(labelsize=8)
-    axes[0][0].invert_yaxis()
-    label = "mean absolute elementary effect" if method == "morris" else "total Sobol' index"
-    figure.supxlabel(label, fontsize=9)
-    figure.tight_layout()
-    figure.savefig(path, dpi=150)
-    plt.close(figure)

@@ -107,7 +107,7 @@ def table(
     Parameters
     ----------
     simulated : mapping of str to float
-        Moments by name.
+        Moments by name; targets that it lacks are left out.
     targets : tuple of Target, optional
         Those of the project by default.
     """
@@ -123,4 +123,5 @@ def table(
             "unit": target.unit,
         }
         for target in (targets or load_targets())
+        if target.name in simulated
     ]

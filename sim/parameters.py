@@ -1,13 +1,17 @@
 """Every number of the model's behaviour, in one typed place.
 
 Each parameter states its unit, its plausible range (the bounds that validation enforces) and where
-its value comes from. Values marked *estimated* are judgements that calibration revises; the others
-are taken from the publication named. Groups follow the order of a year in the model.
+its value comes from. Values marked *estimated* are judgements; the others are taken from the
+publication named. What ``talentflow calibrate`` has fitted (``sim/data/calibrated.json``) takes the
+place of the default written here, which was where it began. Groups follow the order of a year in
+the model.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from importlib import resources
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -579,6 +583,32 @@ class Switches(Group):
     feedback_congestion: bool = _p(True, "on/off", "-", "Growth lowers public life.")
     feedback_spillover: bool = _p(True, "on/off", "-", "Value creation raises welfare.")
     feedback_opportunities: bool = _p(True, "on/off", "-", "Opportunities follow growth.")
+
+
+def _take_calibrated(groups: dict[str, type[Group]]) -> None:
+    """Make the calibrated values the defaults of their fields."""
+    file = resources.files("sim").joinpath("data/calibrated.json")
+    for path, value in json.loads(file.read_text(encoding="utf-8"))["parameters"].items():
+        group, name = path.split(".")
+        info = groups[group].model_fields[name]
+        assert isinstance(info.json_schema_extra, dict)
+        begun = f"begun at {info.default}: {info.json_schema_extra['source']}"
+        info.json_schema_extra["source"] = f"estimated by calibration (docs/model-card.md); {begun}"
+        info.default = value
+    for kind in groups.values():
+        kind.model_rebuild(force=True)
+
+
+_take_calibrated(
+    {
+        "preference": Preference,
+        "obstacles": Obstacles,
+        "ties": Ties,
+        "consider": Consider,
+        "choose": Choose,
+        "people": People,
+    }
+)
 
 
 class Parameters(Group):

@@ -49,3 +49,11 @@ def test_wrong_evidence_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "no.json"
     path.write_text("{")
     assert "no JSON document" in str(fault(card.merge, {}, "recovery", path))
+
+
+def test_the_kept_card_is_up_to_date() -> None:
+    kept = Path(__file__).parents[1] / "docs" / "model-card.md"
+    if not kept.is_file():
+        pytest.skip("the documentation is not there")
+    found = card.render(card.load_evidence(), Parameters())
+    assert card.differences(kept.read_text(encoding="utf-8"), found) == []
