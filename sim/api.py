@@ -50,6 +50,11 @@ class Results:
     ages: pd.DataFrame
     costs: pd.DataFrame | None = None
 
+    def _repr_html_(self) -> str:
+        from sim.notebook import results_html
+
+        return results_html(self)
+
     def summary(self) -> dict[str, Any]:
         """Return the headline figures; see :func:`sim.summary.summarise`."""
         from sim.summary import summarise
@@ -71,6 +76,11 @@ class Study:
 
     scenario: Scenario
     origin: Scenario
+
+    def _repr_html_(self) -> str:
+        from sim.notebook import study_html
+
+        return study_html(self)
 
     def with_(self, **changes: Any) -> Study:
         """Return the study with changes.

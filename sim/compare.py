@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from sim.errors import UserError
+from sim.errors import UserError, did_you_mean
 from sim.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -82,11 +82,15 @@ class Comparison:
     manifest: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
     folder: Path | None = None
 
+    def _repr_html_(self) -> str:
+        from sim.notebook import comparison_html
+
+        return comparison_html(self)
+
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
         """The tables by name; those of money only where there is any."""
-        found = {"effects": self.effects, "years": self.years, "runs": self.runs}
-        found["displacement"] = self.displacement
+        found = {name: getattr(self, name) for name in ("effects", "years", "runs", "displacement")}
         money = {"costs": self.costs, "money": self.money}
         return found | {name: table for name, table in money.items() if table is not None}
 
@@ -111,8 +115,6 @@ class Comparison:
         UserError
             If there is no such measure, policy or part.
         """
-        from sim.errors import did_you_mean
-
         policy = self.policy(policy)
         for name, column in ((measure, "measure"), (part, "part")):
             known = list(self.effects[column].unique())
@@ -137,8 +139,6 @@ class Comparison:
         UserError
             If there is no such policy.
         """
-        from sim.errors import did_you_mean
-
         if name is None:
             return next(iter(self.policies))
         if name not in self.policies:

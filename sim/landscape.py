@@ -175,6 +175,11 @@ class Landscape:
         ranks[np.argsort(-composite, kind="stable")] = np.arange(1, len(composite) + 1)
         return ranks
 
+    def _repr_html_(self) -> str:
+        from sim.notebook import landscape_html
+
+        return landscape_html(self)
+
     def frame(self) -> pd.DataFrame:
         """Return a tidy table, one row a city and dimension.
 

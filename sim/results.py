@@ -7,7 +7,6 @@ manifest states the SHA-256 of every table, and reading checks them.
 
 from __future__ import annotations
 
-import html
 import json
 import platform
 import sys
@@ -123,19 +122,9 @@ class Run:
         return f"Run({str(self.folder)!r}, scenario={self.scenario.name!r})"
 
     def _repr_html_(self) -> str:
-        facts = {
-            "scenario": self.scenario.name,
-            "title": self.scenario.title,
-            "years": f"{self.scenario.horizon.start} to {self.scenario.horizon.end}",
-            "agents": f"{self.scenario.population.agents:,}",
-            "seed": self.scenario.seed,
-            "tables": ", ".join(f"{k} ({len(v):,} rows)" for k, v in self.tables.items()),
-        }
-        rows = "".join(
-            f"<tr><th>{name}</th><td>{html.escape(str(value))}</td></tr>"
-            for name, value in facts.items()
-        )
-        return f"<table>{rows}</table>"
+        from sim.notebook import run_html
+
+        return run_html(self)
 
 
 def write_tables(

@@ -77,6 +77,11 @@ class SweepResult:
     manifest: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
     folder: Path | None = None
 
+    def _repr_html_(self) -> str:
+        from sim.notebook import sweep_html
+
+        return sweep_html(self)
+
     @property
     def sweep(self) -> Sweep:
         """How the points are laid out."""
