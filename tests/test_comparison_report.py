@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from html import unescape
 
 import pytest
 from browser import AVAILABLE, browser
-from test_report import NASTY, Page
+from test_report import NASTY, Page, serious_problems
 
 from analysis.comparison_findings import headlines
 from analysis.comparison_report import render_comparison, write_report
@@ -103,3 +104,13 @@ def test_the_page_opens_without_an_error(found, page, tmp_path):
         assert window.run(broken) == 0
         assert window.run("return document.documentElement.scrollWidth <= window.innerWidth")
         assert window.console() == []
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(not AVAILABLE, reason="needs chromium and chromedriver")
+@pytest.mark.skipif(
+    not os.environ.get("TALENTFLOW_AXE"),
+    reason="needs axe-core: give the path of axe.min.js in TALENTFLOW_AXE",
+)
+def test_no_serious_accessibility_problem(found, page, tmp_path):
+    assert serious_problems(found.folder / "report.html", tmp_path) == {}

@@ -312,15 +312,19 @@ def test_the_page_works_in_a_browser(nasty, tmp_path):
     reason="needs axe-core: give the path of axe.min.js in TALENTFLOW_AXE",
 )
 def test_no_serious_accessibility_problem(nasty, tmp_path):
+    assert serious_problems(nasty[1], tmp_path) == {}
+
+
+def serious_problems(page: Path, folder: Path) -> dict[str, list[str]]:
+    """Return what axe-core finds serious or critical on a page, by rule."""
     axe = Path(os.environ["TALENTFLOW_AXE"]).read_text(encoding="utf-8")
-    with browser(tmp_path / "driver.log") as window:
-        window.open(nasty[1].resolve().as_uri())
+    with browser(folder / "driver.log") as window:
+        window.open(page.resolve().as_uri())
         window.run(f"{axe}; window.axe = axe")
         found = window.run_until("axe.run().then(arguments[arguments.length - 1])")
     assert len(found["passes"]) > 15
-    serious = {
+    return {
         problem["id"]: [node["html"][:120] for node in problem["nodes"]]
         for problem in found["violations"]
         if problem["impact"] in ("serious", "critical")
     }
-    assert serious == {}
