@@ -155,7 +155,7 @@ def test_runs_conserve_people_and_repeat(cities, agents, seed, given_parameters,
 
 
 def test_limits_of_looking():
-    """Nobody looks at rate 0; without what tells people apart, all look at one and the same rate."""
+    """Nobody looks at rate 0; without what tells people apart, all look at one rate."""
     for rate in (0.0, 0.5, 1.0):
         data = Parameters().model_dump()
         data["consider"] |= {"peak_rate": rate, "ceiling": 1.0}
