@@ -10,6 +10,8 @@ import math
 
 import numpy as np
 
+_TINY = 1e-300
+
 
 def off_diagonal(flows: np.ndarray) -> np.ndarray:
     """Return the flows between different places as a vector, (P (P - 1),)."""
@@ -32,7 +34,7 @@ def cpc_share(expected: np.ndarray, observed: np.ndarray) -> float:
     It leaves out whether a model foresaw how many would move in all.
     """
     e, o = off_diagonal(expected).sum(), off_diagonal(observed).sum()
-    return cpc(expected / e, observed / o) if e > 0 and o > 0 else math.nan
+    return cpc(expected / e, observed / o) if min(e, o) > _TINY else math.nan
 
 
 def pearson(x: np.ndarray, y: np.ndarray) -> float:

@@ -6,12 +6,21 @@ import difflib
 from collections.abc import Iterable
 
 
+LONGEST = 2000
+
+
 class UserError(Exception):
     """An error in what the user gave: a file, an option, a name.
 
     Its message is one clear sentence that names the place and the mend. The command line prints
-    it without a traceback and exits with code 2.
+    it without a traceback and exits with code 2. Whatever of the user's text is in it, the message
+    stays one line of at most ``LONGEST`` characters.
     """
+
+    def __init__(self, message: str = "") -> None:
+        line = " ".join(message.splitlines())
+        half = LONGEST // 2 - 3
+        super().__init__(line if len(line) <= LONGEST else f"{line[:half]} ... {line[-half:]}")
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

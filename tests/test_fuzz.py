@@ -7,6 +7,8 @@ import random
 import fuzzing
 import pytest
 
+from sim.errors import LONGEST, UserError
+
 
 def judged(attempts):
     found = list(attempts)
@@ -36,3 +38,10 @@ def test_faults_are_seen(tmp_path):
     assert fuzzing.attempt(broken, tmp_path, b"").outcome == "fault"
     data = {fuzzing.mutate("title: x\nseed: 1\n", random.Random(k)) for k in range(50)}
     assert len(data) > 40
+
+
+def test_messages_stay_one_line_of_bounded_length():
+    assert str(UserError("a\nb\u2028c")) == "a b c"
+    message = str(UserError("x" * 100_000))
+    assert len(message) <= LONGEST
+    assert message.startswith("xxx")
