@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-
 LONGEST = 2000
+"""Most characters of a message."""
 
 
 class UserError(Exception):
