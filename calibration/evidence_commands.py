@@ -39,6 +39,7 @@ def _register_recover(app: typer.Typer) -> None:
         from calibration.free import Box
         from calibration.moments import Moments
         from calibration.posterior import recover as recover_known
+        from calibration.posterior import sample, summary
         from calibration.surrogate import Likelihood, build
         from calibration.targets import load_targets
         from calibration.twin import Twin
@@ -50,6 +51,7 @@ def _register_recover(app: typer.Typer) -> None:
             surrogate = build(moments, Box(), points=points, progress=progress)
             likelihood = Likelihood(surrogate, targets)
             result = recover_known(likelihood, data_sets=data_sets, seed=seed, progress=progress)
+            result["correlated"] = summary(sample(likelihood), likelihood)["correlated"]
             result["folds"] = cross_validate(surrogate, moments, targets, progress=progress)
         result["surrogate_error_in_spreads"] = {
             target.name: float(surrogate.error[surrogate.column(target.name)] / target.spread)
@@ -72,6 +74,8 @@ def recovery_text(result: dict[str, Any]) -> str:
     for path, row in result["parameters"].items():
         values = "".join(f"{row[key]:>13.3f}" for key in keys)
         lines.append(f"{path:<24}{values}  {'yes' if row['identified'] else 'no'}")
+    for row in result["correlated"]:
+        lines.append(f"{' and '.join(row['pair'])}: correlation {row['correlation']:.2f}")
     lines.append("Cities held out: Spearman (90 % interval), RMSE")
     for row in result["folds"]:
         parts = [

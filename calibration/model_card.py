@@ -173,6 +173,15 @@ def _recovery(part: dict[str, Any] | None) -> str:
         "near their priors, which is where their uncertainty must come from.\n\n"
         + _rows(head, rows)
     )
+    pairs = [
+        f"`{row['pair'][0]}` and `{row['pair'][1]}` ({row['correlation']:.2f})"
+        for row in part.get("correlated", [])
+    ]
+    text += (
+        "\nPairs that the posterior can hardly tell apart (correlation): "
+        + (", ".join(pairs) or "none")
+        + ".\n"
+    )
     folds = part.get("folds", [])
     if not folds:
         return text
