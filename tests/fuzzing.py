@@ -219,9 +219,9 @@ def damaged_runs(number: int, seed: int, folder: Path) -> Iterator[Attempt]:
         whole = file.read_bytes()
         data = bytearray(whole)
         for _ in range(rng.randint(1, 4)):
-            at = rng.randrange(len(data))
+            at = rng.randrange(len(data) + 1)
             data[at : at + rng.choice((0, 1, 1, 1, 40))] = rng.randbytes(rng.choice((0, 1, 1, 7)))
-            data = data[: rng.randrange(len(data))] if rng.random() < 0.1 else data
+            data = data[: rng.randrange(len(data) + 1)] if rng.random() < 0.1 else data
         file.write_bytes(data)
         yield attempt(read_run, run, bytes(data))
         file.write_bytes(whole)
