@@ -318,7 +318,7 @@ def test_json_of_the_real_engine_is_pure_and_repeats(program, tmp_path):
 
 
 def test_interrupt_of_the_real_engine_and_resume(program, tmp_path):
-    arguments = ("run", "--agents", "2000", "--years", "200", "--no-plots", "--out")
+    arguments = ("run", "--agents", "80000", "--years", "200", "--no-plots", "--out")
     child = program.start(*arguments, "out", real=True)
     held = tmp_path / ".out.partial"
     while child.poll() is None and not held.exists():
