@@ -6,7 +6,7 @@ VENV = .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help run test lint format gallery clean
+.PHONY: help run test lint format gallery docs clean
 
 help:
 	@echo "make run     install into $(VENV), simulate the baseline, write runs/baseline"
@@ -14,6 +14,7 @@ help:
 	@echo "make lint    check style and types (ruff, mypy)"
 	@echo "make format  put the code into the project's format"
 	@echo "make gallery draw docs/images and docs/gallery.md from real runs (a few minutes)"
+	@echo "make docs    build the documentation as a site in build/docs"
 	@echo "make clean   remove $(VENV), build products and caches; runs/ is kept"
 	@echo "PYTHON=...   the interpreter to make $(VENV) with, 3.11 or later (now: $(PYTHON))"
 
@@ -35,6 +36,11 @@ format: $(VENV)/.installed-dev
 gallery: $(VENV)/.installed-dev
 	@$(BIN)/python -m analysis.gallery
 
+docs: $(VENV)/.installed-docs
+	@$(BIN)/python -m sim.parameter_table docs/parameters.md
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --config-file docs/site/mkdocs.yml
+	@echo "written: build/docs/index.html"
+
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -49,7 +55,13 @@ $(VENV)/.installed: pyproject.toml
 $(VENV)/.installed-dev: pyproject.toml
 	@$(MAKE) --no-print-directory venv
 	@echo "installing talentflow and its development tools into $(VENV) ..."
-	@$(PIP) -e '.[dev,build,evidence]'
+	@$(PIP) -e '.[dev,build,docs,evidence]'
+	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-docs: pyproject.toml
+	@$(MAKE) --no-print-directory venv
+	@echo "installing talentflow and what builds its documentation into $(VENV) ..."
+	@$(PIP) -e '.[docs]'
 	@touch $@ $(VENV)/.installed
 
 .PHONY: venv

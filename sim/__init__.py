@@ -1,8 +1,8 @@
 """Talentflow's simulator: cities, agents, the yearly kernel, scenarios and results.
 
 ``import sim as tf`` and then ``tf.load("baseline")``, ``tf.read_run(folder)``,
-``tf.read_comparison(folder)`` or ``tf.read_sweep(folder)``: they are imported when they are used,
-so that importing the package costs nothing.
+``tf.read_comparison(folder)``, ``tf.read_sweep(folder)`` or ``tf.read_ensemble(folder)``: they are
+imported when they are used, so that importing the package costs nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sim.api import Study as Study
     from sim.api import load as load
     from sim.comparison_folder import read_comparison as read_comparison
+    from sim.ensemble import read_ensemble as read_ensemble
     from sim.errors import UserError as UserError
     from sim.results import read_run as read_run
     from sim.sweep_run import read_sweep as read_sweep
@@ -23,10 +24,19 @@ _LAZY = {
     "UserError": "sim.errors",
     "load": "sim.api",
     "read_comparison": "sim.comparison_folder",
+    "read_ensemble": "sim.ensemble",
     "read_run": "sim.results",
     "read_sweep": "sim.sweep_run",
 }
-__all__ = ["Study", "UserError", "load", "read_comparison", "read_run", "read_sweep"]
+__all__ = [
+    "Study",
+    "UserError",
+    "load",
+    "read_comparison",
+    "read_ensemble",
+    "read_run",
+    "read_sweep",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -233,8 +233,16 @@ def write_parquet(
     columns : mapping, optional
         Unit and kind of each column by table; default :data:`COLUMNS`.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
+
+    arrow = to_arrow(table, frame, columns)
+    with path.open("wb") as stream:  # a file of our own, so that a full disk is an OSError
+        pq.write_table(arrow, stream, row_group_size=ROW_GROUP, compression="zstd")
+
+
+def to_arrow(table: str, frame: pd.DataFrame, columns: Columns | None = None) -> pa.Table:
+    """Return a table with unit, kind and categories of its columns as metadata."""
+    import pyarrow as pa
 
     arrow = pa.Table.from_pandas(frame, preserve_index=False)
     known = (COLUMNS if columns is None else columns).get(table, {})
@@ -242,9 +250,7 @@ def write_parquet(
         column.with_metadata(_column_metadata(known, column.name, frame)) for column in arrow.schema
     ]
     about = {"talentflow": json.dumps({"table": table, "format_version": FORMAT_VERSION})}
-    arrow = arrow.cast(pa.schema(fields)).replace_schema_metadata(about)
-    with path.open("wb") as stream:  # a file of our own, so that a full disk is an OSError
-        pq.write_table(arrow, stream, row_group_size=ROW_GROUP, compression="zstd")
+    return arrow.cast(pa.schema(fields)).replace_schema_metadata(about)
 
 
 def _column_metadata(
