@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int, str], None]
 REPORT_SECONDS = 60.0
+LARGE = ("cities", "years")
+NEEDED = ("summary", "totals", *LARGE)
 _MEND = "finish or make it again with 'talentflow ensemble FILE --resume'"
 
 
@@ -259,22 +261,29 @@ def read_ensemble(folder: str | Path) -> Ensemble:
         raise UserError(f"{folder}: is no {ENSEMBLE.format} of this version; {_MEND}")
     if manifest.get("finished") is not True:
         raise UserError(f"{folder}: is not finished; {_MEND}")
-    needed = {"summary", "totals", "cities", "years"}
-    try:
-        names = {Path(name).stem for name in manifest["tables"]}
-        sums = {str(name): str(sha) for name, sha in manifest["scenarios"].items()}
-        whole = needed <= names <= set(COLUMNS) and bool(sums)
-    except (KeyError, TypeError, AttributeError):
-        whole = False
-    if not whole:
+    tables = _hashes(manifest)
+    if not tables:
         raise UserError(f"{folder}: its manifest is truncated or edited; {_MEND}")
     scenarios = {}
-    for name, sha in sums.items():
+    for name, sha in manifest["scenarios"].items():
         path = folder / SCENARIOS / f"{name}.yaml"
         check_file(path, sha, _MEND)
         scenarios[name] = load_scenario(path)
-    eager = {name: _table(folder, name, manifest) for name in sorted(names - {"cities", "years"})}
+    eager = {name: _table(folder, name, manifest) for name in tables if name not in LARGE}
     return Ensemble(folder, scenarios, **eager, manifest=manifest)
+
+
+def _hashes(manifest: dict[str, Any]) -> dict[str, str]:
+    """Return the hash of each table; nothing where the manifest does not list what it should."""
+    try:
+        tables = {name: manifest["tables"][f"{name}.parquet"]["sha256"] for name in NEEDED}
+        tables |= {Path(name).stem: table["sha256"] for name, table in manifest["tables"].items()}
+        hashes = [*tables.values(), *manifest["scenarios"].values()]
+    except (KeyError, TypeError, AttributeError):
+        return {}
+    listed = len(tables) == len(manifest["tables"]) and set(tables) <= set(COLUMNS)
+    known = all(isinstance(sha, str) for sha in hashes)
+    return tables if listed and known and manifest["scenarios"] else {}
 
 
 def _table(folder: Path, name: str, manifest: dict[str, Any]) -> pd.DataFrame:

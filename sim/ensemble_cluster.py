@@ -34,6 +34,7 @@ POLL = 0.01  # seconds between looks for finished runs
 LOOK = 2.0  # seconds between looks at the workers
 PATIENCE = 30.0  # seconds without a worker before saying so
 CONNECT = "20s"
+STARTS = 3  # tries to start workers on this machine
 
 
 @dataclass(frozen=True)
@@ -83,23 +84,13 @@ def connected(cluster: Cluster) -> Iterator[Client]:
         If no scheduler answers.
     """
     require()
-    from distributed import Client, LocalCluster
+    from distributed import Client
 
     _hush()
     with contextlib.ExitStack() as stack:
         target: Any
         if cluster.local:
-            target = stack.enter_context(
-                LocalCluster(
-                    n_workers=cluster.workers or _processes(cluster.threads),
-                    threads_per_worker=1,
-                    processes=True,
-                    host="127.0.0.1",
-                    dashboard_address=None,
-                    scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # any free port
-                    silence_logs=logging.CRITICAL,
-                )
-            )
+            target = stack.enter_context(_local(cluster))
         else:
             target = cluster.address or _address(cluster.scheduler_file)
             _check_address(target)
@@ -112,6 +103,30 @@ def connected(cluster: Cluster) -> Iterator[Client]:
                 "that the scheduler runs"
             ) from None
         yield stack.enter_context(client)
+
+
+def _local(cluster: Cluster) -> Any:
+    """Start workers on this machine; once more where one of them died before it was up."""
+    from distributed import LocalCluster
+
+    reason = ""
+    for _ in range(STARTS):
+        try:
+            return LocalCluster(
+                n_workers=cluster.workers or _processes(cluster.threads),
+                threads_per_worker=1,
+                processes=True,
+                host="127.0.0.1",
+                dashboard_address=None,
+                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # any free port
+                silence_logs=logging.CRITICAL,
+            )
+        except (RuntimeError, OSError, TimeoutError) as error:
+            reason = " ".join(str(error).split())[:120] or type(error).__name__
+    raise UserError(
+        f"workers cannot be started on this machine ({reason}); take fewer with --workers, or see "
+        "whether memory is left"
+    )
 
 
 def _hush() -> None:

@@ -168,27 +168,23 @@ class Task:
     ----------
     name : str
         The scenario's name in the ensemble.
-    scenario : Scenario
-        With the run's seed, landscape and parameters.
+    world : Scenario
+        With the run's landscape and parameters, and any seed.
     posterior, landscape : int
         Draws, by their numbers in the posterior file and in the landscape's ensemble; −1: none.
+    seed : int
     """
 
     name: str
-    scenario: Scenario
+    world: Scenario
     posterior: int
     landscape: int
+    seed: int
 
     @property
-    def seed(self) -> int:
-        """Its seed."""
-        return self.scenario.seed
-
-    @property
-    def key(self) -> str:
-        """Digest of all that decides the run's results and its place in the ensemble."""
-        text = f"{version()}\n{self.name}\n{self.posterior}\n{self.scenario.model_dump_json()}"
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
+    def scenario(self) -> Scenario:
+        """What is simulated."""
+        return self.world.model_copy(update={"seed": self.seed})
 
     def __str__(self) -> str:
         parts = [f"{self.name}, seed {self.seed}"]
@@ -215,7 +211,7 @@ class Plan:
     tasks : tuple of Task
         By scenario, posterior draw, landscape and seed, the last changing fastest.
     keys : tuple of str
-        The tasks' keys.
+        Of each task: a digest of all that decides its results and its place in the ensemble.
     """
 
     name: str
@@ -230,7 +226,7 @@ class Plan:
     def digest(self) -> str:
         """Hash of everything that decides the ensemble's tables."""
         parts = [*self.keys, *self.ensemble.measures]
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        return _digest("\n".join(parts))
 
 
 def load_plan(file: str | Path, changes: Sequence[Change] = ()) -> Plan:
@@ -318,20 +314,20 @@ def plan(
         raise UserError(f"{name}: makes {number:,} runs; {MAX_RUNS:,} are the most")
     _fit(by_name, draws)
     first = scenarios[0]
-    tasks = []
+    release = version()
+    tasks, keys = [], []
     for label, scenario in by_name.items():
         for theta in thetas:
-            world = scenario.model_copy(update={"sweep": None})
+            world = scenario.model_copy(update={"sweep": None, "seed": 0})
             if theta != NONE:
                 world = world.with_changes(lay_over(scenario, first, posterior[theta]))
             for draw in draws:
                 if draw != NONE:
                     world = world.model_copy(update={"landscape": LandscapeDraw(draw=draw)})
                 own = world.landscape.draw if isinstance(world.landscape, LandscapeDraw) else NONE
-                tasks += [
-                    Task(label, world.model_copy(update={"seed": seed}), theta, own)
-                    for seed in seeds
-                ]
+                text = "\n".join([release, label, str(theta), world.model_dump_json()])
+                tasks += [Task(label, world, theta, own, seed) for seed in seeds]
+                keys += [_digest(f"{seed}\n{text}")[:32] for seed in seeds]
     return Plan(
         name,
         ensemble,
@@ -339,8 +335,12 @@ def plan(
         {theta: posterior[theta] for theta in thetas if theta != NONE},
         (len(thetas), len(draws), len(seeds)),
         tuple(tasks),
-        tuple(task.key for task in tasks),
+        tuple(keys),
     )
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _draws(landscapes: Any) -> list[int]:

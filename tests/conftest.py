@@ -10,10 +10,14 @@ from pathlib import Path
 
 import fake_engine
 import pytest
+from hypothesis import settings
 
 from sim.errors import UserError
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Always the same examples, so that a failure is the change's; --hypothesis-profile=default seeks.
+settings.register_profile("same-examples", derandomize=True)
+settings.load_profile("same-examples")
 
 FAKE_PROGRAM = "import fake_engine; fake_engine.install(); import sim.cli; sim.cli.main()"
 

@@ -241,28 +241,29 @@ def test_crossed_edges():
 
 
 def test_part_is_read_back_or_refused(work):
-    task = load_plan(write(work, "scenarios: baseline\nseeds: 1\nagents: 500\nyears: 2")).tasks[0]
+    plan = load_plan(write(work, "scenarios: baseline\nseeds: 1\nagents: 500\nyears: 2"))
+    task, key = plan.tasks[0], plan.keys[0]
     summary = run_task(task.scenario)
     path = work / "part.parquet"
-    save_part(path, task, task.key, summary)
+    save_part(path, task, key, summary)
     once = path.read_bytes()
-    save_part(path, task, task.key, summary)
+    save_part(path, task, key, summary)
     assert path.read_bytes() == once
-    found = load_part(path, task, task.key)
+    found = load_part(path, task, key)
     assert np.array_equal(found.measures, summary.measures, equal_nan=True)
     assert np.array_equal(found.totals, summary.totals)
     assert found.persons == summary.persons
     assert load_part(path, task, "0" * 32) is None
-    assert load_part(work / "no", task, task.key) is None
+    assert load_part(work / "no", task, key) is None
     rng = np.random.default_rng(0)
     for cut in rng.integers(0, len(once), 20):
         path.write_bytes(once[:cut])
-        assert load_part(path, task, task.key) is None
+        assert load_part(path, task, key) is None
     for at in rng.integers(0, len(once), 200):  # a flipped bit is noticed, or changes nothing
         broken = bytearray(once)
         broken[at] ^= 1 << int(rng.integers(8))
         path.write_bytes(broken)
-        found = load_part(path, task, task.key)
+        found = load_part(path, task, key)
         if found is not None:
             assert np.array_equal(found.measures, summary.measures, equal_nan=True)
             assert np.array_equal(found.totals, summary.totals)

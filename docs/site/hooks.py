@@ -47,8 +47,11 @@ def modules() -> dict[str, list[tuple[str, str]]]:
 
 def on_config(config: Any) -> Any:
     """Add the API reference, and pages that the navigation leaves out, to the navigation."""
-    pages = {package: [_page(name) for name, _ in rows] for package, rows in modules().items()}
-    config.nav.append({"API": ["api/index.md", *({k: v} for k, v in pages.items())]})
+    pages = [
+        {package: [{name.removeprefix(f"{package}."): _page(name)} for name, _ in rows]}
+        for package, rows in modules().items()
+    ]
+    config.nav.append({"API": ["api/index.md", *pages]})
     named = set(re.findall(r"[\w/-]+\.md", str(config.nav)))
     docs = Path(config.docs_dir)
     paths = sorted(path.relative_to(docs).as_posix() for path in docs.rglob("*.md"))
