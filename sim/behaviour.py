@@ -18,6 +18,7 @@ from sim.rng import BLOCK
 MAX_YEARS = 60
 _LOG2E = math.log2(math.e)
 _TENS = 0.1
+_NOWHERE = -1000.0  # the size of places that fill up a block of lanes
 
 
 def quantiles(levels: int = 256) -> np.ndarray:
@@ -136,6 +137,20 @@ class Behaviour:
         rows[:, 3] = ties.home_area * on.home * self._at_home()
         return rows
 
+    def _by_origin(self, rows: np.ndarray, size: np.ndarray) -> np.ndarray:
+        """Return `World.by_origin` of distance, border, settlement and colleagues (S, C, 4, C)."""
+        distance, border, settlement, colleagues = np.moveaxis(rows, 2, 0)
+        out = np.stack([distance, settlement, size + colleagues - border], axis=2) * self.unit
+        padded = self._padded(out)
+        padded[:, :, 2, out.shape[3] :] = _NOWHERE
+        return padded
+
+    def _by_area(self, rows: np.ndarray) -> np.ndarray:
+        """Return `World.by_area` of visa, language, conationals and home area (S, A, 4, C)."""
+        out = rows * self.unit
+        out[:, :, 2] += out[:, :, 3]
+        return self._padded(out)
+
     def _at_home(self) -> np.ndarray:
         """Return whether each city (column) lies in each area (row), bool (A, C)."""
         areas = np.arange(len(self.cities.area_names))
@@ -216,12 +231,13 @@ class Behaviour:
         segments = effects or (Effects.none(len(self.cities), len(areas)),)
         fixed, unit = p.obstacles.moving, self.unit
         staying = np.stack([e.staying for e in segments]) * unit
+        by_origin = np.stack([e.on_pairs(pairs, fixed) for e in segments])
+        by_area = np.stack([e.on_areas(areas) for e in segments])
         return World(
             scores=self._padded(np.stack([(scores + e.scores).T for e in segments]) * _TENS),
             reference=self.reference,
-            pull=self._padded(size * unit, fill=-1000.0),
-            by_origin=self._padded(np.stack([e.on_pairs(pairs, fixed) for e in segments]) * unit),
-            by_area=self._padded(np.stack([e.on_areas(areas) for e in segments]) * unit),
+            by_origin=self._by_origin(by_origin, size),
+            by_area=self._by_area(by_area),
             staying=staying.astype(np.float32),
             looking=np.stack([e.looking for e in segments]).astype(np.float32),
             area_of_city=self.cities.area_of_city,

@@ -6,9 +6,11 @@ boundaries and may move people between two others. Where scenarios are compared 
 use `sim.kernel.choose`, whose races among cities have no bystanders.
 
 Utilities are in units of log2, so that a weight is a plain power of two. A block of 128 cities lies
-in lanes of 32-bit floats; the weights of 16 agents are kept at a time, so that they stay in the
-first-level cache, and are summed pair by pair, a level for all 16 in one loop. An agent then goes
-down its tree of sums without a branch that could be mispredicted.
+in lanes of 32-bit floats, and the arrays of a block are flat, with distances known to the compiler:
+so it need not ask at run time whether they overlap. The weights of 16 agents are kept at a time, so
+that they stay in the first-level cache. Sums of four are taken as soon as weights are there; the
+rest of each agent's tree of sums is added pair by pair, a level for all 16 in one loop. An agent
+then goes down its tree without a branch that could be mispredicted.
 """
 
 from __future__ import annotations
@@ -16,43 +18,59 @@ from __future__ import annotations
 import numpy as np
 
 from sim.errors import UserError
-from sim.fastmath import exp2_within
+from sim.fastmath import exp2_rough
 from sim.jit import inline, kernel
-from sim.rng import BLOCK, DENSE, load_counters, philox_lanes, split_seed, unit
+from sim.rng import BLOCK, DENSE, draw_words, split_seed, unit
 from sim.team import Team
 
 #: Agents whose weights are kept at a time: they fit in the first-level cache.
 BATCH = 16
+QUARTER = BLOCK // 4
 #: Utilities are cut off at plus and minus this, so that sums over cities stay finite.
 LIMIT = 100.0
 _LIMIT = np.float32(LIMIT)
 
 
-@inline
-def _evaluate(weights, factor, origin, scores, cost, highest, first, last, rows):
-    """Write the weights of all cities for agents ``first`` on to ``rows``, BATCH of them.
+@kernel
+def _largest(values):
+    """Return the largest absolute value of a flat float32 array, by its bits: these vectorise."""
+    bits, most = values.view(np.int32), np.int32(0)
+    for t in range(bits.shape[0]):
+        most = max(most, np.int32(bits[t] & np.int32(0x7FFFFFFF)))
+    return np.int32(most).view(np.float32)
 
-    Two agents at a time, who share the loads of scores; beyond ``last`` comes ``last`` again.
+
+@inline
+def _weight(s, far, v, j, careful):
+    """Return 2 to the utility of place ``j`` of a block; ``s`` holds its rows one after another."""
+    x = v[0] * s[j] + v[1] * s[j + BLOCK] + v[2] * s[j + 2 * BLOCK] + v[3] * s[j + 3 * BLOCK]
+    x += v[4] * s[j + 4 * BLOCK] + v[5] * s[j + 5 * BLOCK] - v[6] * far[j]
+    if careful:
+        return exp2_rough(min(max(x, -_LIMIT), _LIMIT)) * s[j + 6 * BLOCK]
+    return exp2_rough(x)
+
+
+@inline
+def _evaluate(weights, factor, origin, scores, cost, first, last, rows, quarters, careful):
+    """Write the weights of all cities, and sums of four, of BATCH agents from ``first`` on.
+
+    Beyond ``last`` comes ``last`` again. The four of a sum are a quarter of a block apart. Where
+    each four are either cities or padding, and no utility is cut off, ``careful`` may be False.
     """
     for b in range(scores.shape[0]):
-        s0, s1, s2 = scores[b, 0], scores[b, 1], scores[b, 2]
-        s3, s4, s5 = scores[b, 3], scores[b, 4], scores[b, 5]
-        cap = highest[b]
-        for a in range(0, BATCH, 2):
-            i, k = min(first + a, last), min(first + a + 1, last)
+        s = scores[b]
+        for a in range(BATCH):
+            i = min(first + a, last)
             v0, v1, v2 = weights[i, 0], weights[i, 1], weights[i, 2]
             v3, v4, v5 = weights[i, 3], weights[i, 4], weights[i, 5]
-            w0, w1, w2 = weights[k, 0], weights[k, 1], weights[k, 2]
-            w3, w4, w5 = weights[k, 3], weights[k, 4], weights[k, 5]
-            fv, fw, near, far = factor[i], factor[k], cost[b, origin[i]], cost[b, origin[k]]
-            out, more = rows[b, a], rows[b, a + 1]
-            for j in range(BLOCK):
-                x = v0 * s0[j] + v1 * s1[j] + v2 * s2[j] + v3 * s3[j] + v4 * s4[j] + v5 * s5[j]
-                y = w0 * s0[j] + w1 * s1[j] + w2 * s2[j] + w3 * s3[j] + w4 * s4[j] + w5 * s5[j]
-                x = min(max(x - fv * near[j], -_LIMIT), cap[j])
-                y = min(max(y - fw * far[j], -_LIMIT), cap[j])
-                out[j] = exp2_within(x)
-                more[j] = exp2_within(y)
+            v = (v0, v1, v2, v3, v4, v5, factor[i])
+            far, out, sums = cost[b, origin[i]], rows[b, a], quarters[b, a]
+            for j in range(QUARTER):
+                k0, k1, k2, k3 = j, j + QUARTER, j + 2 * QUARTER, j + 3 * QUARTER
+                w0, w1 = _weight(s, far, v, k0, careful), _weight(s, far, v, k1, careful)
+                w2, w3 = _weight(s, far, v, k2, careful), _weight(s, far, v, k3, careful)
+                out[k0], out[k1], out[k2], out[k3] = w0, w1, w2, w3
+                sums[j] = ((w0 + w1) + (w2 + w3)) * s[j + 6 * BLOCK]
 
 
 @inline
@@ -65,10 +83,8 @@ def _fold(source, target):
 @inline
 def _add_up(tree):
     """Build each agent's tree of sums, a level at a time for the whole batch."""
-    rows, halves, quarters, eighths, groups, pairs, twos, totals = tree
-    for b in range(rows.shape[0]):
-        _fold(rows[b], halves[b])
-        _fold(halves[b], quarters[b])
+    quarters, eighths, groups, pairs, twos, totals = tree
+    for b in range(totals.shape[0]):
         _fold(quarters[b], eighths[b])
         _fold(eighths[b], groups[b])
         _fold(groups[b], pairs[b])
@@ -85,9 +101,9 @@ def _descend(sums, place, target):
 
 
 @inline
-def _select(tree, a, luck0, luck1, luck2):
-    """Draw a city of agent ``a`` in proportion to its weight, down its tree of sums."""
-    rows, halves, quarters, eighths, groups, pairs, twos, totals = tree
+def _select(rows, tree, a, luck0, luck1, luck2):
+    """Draw block and place of a city of agent ``a``, as likely as its weight, down its tree."""
+    quarters, eighths, groups, pairs, twos, totals = tree
     block, blocks = 0, totals.shape[0]
     if blocks > 1:
         total = np.float32(0.0)
@@ -103,49 +119,80 @@ def _select(tree, a, luck0, luck1, luck2):
     target = luck1 * groups[block, place]
     place, target = _descend(eighths[block], place, target)
     place, target = _descend(quarters[block], place, target)
-    place, target = _descend(halves[block], place, target)
-    place, target = _descend(rows[block], place, target)
-    return block * BLOCK + place - a * BLOCK
+    lane, own = place - a * QUARTER, rows[block, a]
+    one = own[lane]
+    two = one + own[lane + QUARTER]
+    three = two + own[lane + 2 * QUARTER]
+    quarter = np.int64(target >= one) + np.int64(target >= two) + np.int64(target >= three)
+    return block, quarter * QUARTER + lane
 
 
 @kernel
 def _decide(
-    weights, factor, origin, ids, scores, cost, highest, year, key0, key1, start, stop, out
+    weights,
+    factor,
+    origin,
+    ids,
+    scores,
+    cost,
+    reach,
+    city_of,
+    year,
+    key0,
+    key1,
+    start,
+    stop,
+    out,
 ):
     """Draw a city for agents ``start`` to ``stop``; `decide` describes the arrays."""
-    blocks, most = scores.shape[0], cost.shape[1] - 1
-    rows = np.empty((blocks, BATCH * BLOCK), np.float32)
-    halves = np.empty((blocks, BATCH * 64), np.float32)
+    blocks = scores.shape[0]
+    rows = np.empty((blocks, BATCH, BLOCK), np.float32)
     quarters = np.empty((blocks, BATCH * 32), np.float32)
     eighths = np.empty((blocks, BATCH * 16), np.float32)
     groups = np.empty((blocks, BATCH * 8), np.float32)
     pairs = np.empty((blocks, BATCH * 4), np.float32)
     twos = np.empty((blocks, BATCH * 2), np.float32)
     totals = np.empty((blocks, BATCH), np.float32)
-    tree = (rows, halves, quarters, eighths, groups, pairs, twos, totals)
-    cells = rows.reshape(blocks, BATCH, BLOCK)
-    counter = np.empty((4, BLOCK), np.uint32)
+    tree = (quarters, eighths, groups, pairs, twos, totals)
+    sums = quarters.reshape(blocks, BATCH, QUARTER)
+    words, flat = np.empty((4, BLOCK), np.uint32), weights.reshape(-1)
     while start < stop:
         lanes = min(BLOCK, stop - start)
-        load_counters(ids, start, lanes, year, DENSE, counter)
-        philox_lanes(counter, key0, key1, 10)
+        draw_words(ids, start, lanes, year, DENSE, key0, key1, words)
+        # a bound on utilities: where it is within the limit, none needs to be cut off
+        most = _largest(flat[6 * start : 6 * (start + lanes)]) * reach[0]
+        most += _largest(factor[start : start + lanes]) * reach[1]
+        careful = not (most <= _LIMIT) or cost.shape[1] % 4 > 0
         for begin in range(0, lanes, BATCH):
             first, last = start + begin, start + lanes - 1
-            _evaluate(weights, factor, origin, scores, cost, highest, first, last, cells)
+            if careful:
+                _evaluate(weights, factor, origin, scores, cost, first, last, rows, sums, True)
+            else:
+                _evaluate(weights, factor, origin, scores, cost, first, last, rows, sums, False)
             _add_up(tree)
             for a in range(min(BATCH, lanes - begin)):
                 j = begin + a
-                u0, u1, u2 = unit(counter[0, j]), unit(counter[1, j]), unit(counter[2, j])
-                out[start + j] = min(_select(tree, a, u0, u1, u2), most)
+                u0, u1, u2 = unit(words[0, j]), unit(words[1, j]), unit(words[2, j])
+                block, place = _select(rows, tree, a, u0, u1, u2)
+                out[start + j] = city_of[block, place]
         start += lanes
 
 
-def _blocks(rows: np.ndarray, fill: float) -> np.ndarray:
-    """Return ``rows`` (R, C) as float32 (blocks, R, BLOCK), padded with ``fill``."""
+def _places(cities: int) -> np.ndarray:
+    """Return each city's place in lanes: four neighbours lie a quarter of a block apart.
+
+    So in a block that is not full, all sums but one are either of cities or of padding.
+    """
+    city = np.arange(cities)
+    return city // BLOCK * BLOCK + city % 4 * QUARTER + city % BLOCK // 4
+
+
+def _blocks(rows: np.ndarray) -> np.ndarray:
+    """Return ``rows`` (R, C) as float32 (blocks, R, BLOCK), padded with zeros."""
     number, cities = rows.shape
     blocks = -(-cities // BLOCK)
-    out = np.full((number, blocks * BLOCK), fill, np.float32)
-    out[:, :cities] = rows
+    out = np.zeros((number, blocks * BLOCK), np.float32)
+    out[:, _places(cities)] = rows
     return np.ascontiguousarray(out.reshape(number, blocks, BLOCK).transpose(1, 0, 2))
 
 
@@ -200,6 +247,7 @@ def decide(
     UserError
         If shapes do not fit together, a score or cost is not finite, or an origin is no city.
     """
+    scores, cost = np.asarray(scores), np.asarray(cost)
     n, cities = len(ids), len(scores)
     shapes = {"weights": (n, 6), "factor": (n,), "origin": (n,), "scores": (cities, 6)}
     given = {"weights": weights, "factor": factor, "origin": origin, "scores": scores}
@@ -213,7 +261,10 @@ def decide(
         raise UserError("scores and costs must be finite numbers")
     if n and not (int(origin.min()) >= 0 and int(origin.max()) < cities):
         raise UserError(f"origins must be cities, 0 to {cities - 1}")
-    highest = _blocks(np.full((1, cities), LIMIT), -126.0)[:, 0]
+    rows = _blocks(np.concatenate([scores.T, np.ones((1, cities))]))  # the last: 0 for padding
+    reach = np.array([np.abs(scores).max(0).sum(), np.abs(cost).max()])
+    city_of = np.full(len(rows) * BLOCK, cities - 1, np.int16)
+    city_of[_places(cities)] = np.arange(cities)
     key0, key1 = split_seed(seed)
     out = np.empty(n, np.int16)
     arrays = (
@@ -221,9 +272,10 @@ def decide(
         np.ascontiguousarray(factor, np.float32),
         np.ascontiguousarray(origin, np.int16),
         np.ascontiguousarray(ids, np.uint64),
-        _blocks(np.asarray(scores).T, 0.0),
-        _blocks(np.asarray(cost), 0.0),
-        np.ascontiguousarray(highest),
+        rows.reshape(len(rows), -1),
+        _blocks(cost),
+        reach.astype(np.float32),
+        city_of.reshape(-1, BLOCK),
     )
 
     def part(start: int, stop: int) -> None:

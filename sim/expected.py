@@ -17,7 +17,7 @@ _ZERO = np.float32(0.0)
 @kernel
 def _expect(agents, world, start, stop, flows, looking):
     """Add the probabilities of all moves of agents ``start`` to ``stop`` (float64 arrays)."""
-    size, cities = world.pull.shape[0], world.reference.shape[0]
+    size, cities = world.by_origin.shape[3], world.reference.shape[0]
     weight, wish = np.empty(6, np.float32), np.empty(6, np.float32)
     row, chance = np.empty(size, np.float32), np.empty(size, np.float32)
     theta = np.float64(world.scalars[S.theta])

@@ -19,14 +19,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim.fastmath import exp2, log2
+from sim.fastmath import exp2, exp2_below, log2
 from sim.jit import inline, kernel
-from sim.rng import BLOCK, LANES, LOOK, RACE, STAY, load_counters, philox_lanes, unit
+from sim.rng import BLOCK, LANES, LOOK, RACE, STAY, draw_words, race_words, unit
 
 _ONE = np.float32(1.0)
 _ZERO = np.float32(0.0)
+_HALF = np.float32(0.5)
 _TINY = np.float32(1e-6)
 _LN2 = np.float32(0.6931471805599453)
+_NOWHERE = np.float32(-1000.0)  # the utility of what cannot be chosen
+_ABOVE = np.float32(1.00001)  # more than what rounding can do to a bound
 
 
 class Agents(NamedTuple):
@@ -56,9 +59,8 @@ class World(NamedTuple):
 
     scores: np.ndarray  # float32 (S, 6, L)
     reference: np.ndarray  # float32 (C, 6), landscape at the start: aspirations adapt to it
-    pull: np.ndarray  # float32 (L,), size of each destination; -1000 in the padding
-    by_origin: np.ndarray  # float32 (S, C, 4, L): distance, border, settlement, near
-    by_area: np.ndarray  # float32 (S, A, 4, L): visa, language, conationals, home area
+    by_origin: np.ndarray  # float32 (S, C, 3, L): distance, settlement; size, colleagues, border
+    by_area: np.ndarray  # float32 (S, A, 4, L): visa, language; conationals and home; home area
     staying: np.ndarray  # float32 (S, C), added to the utility of staying in each city
     looking: np.ndarray  # float32 (S, C), factor on looking by city of residence
     area_of_city: np.ndarray  # int16 (C,)
@@ -138,23 +140,26 @@ def fill_values(world, segment, weight, wish, out):
     beta, loss, gate = scalars[S.beta], scalars[S.loss], scalars[S.gate]
     scores = world.scores[segment]
     s0, s1, s2, s3, s4, s5 = scores[0], scores[1], scores[2], scores[3], scores[4], scores[5]
-    w0, w1, w2, w3, w4, w5 = weight[0], weight[1], weight[2], weight[3], weight[4], weight[5]
-    a0, a1, a2, a3, a4, a5 = wish[0], wish[1], wish[2], wish[3], wish[4], wish[5]
-    gate_live = gate / max(w4 + w5, _TINY)
-    gate_env = gate / max(w2 + w3, _TINY)
+    w0, w1, w2 = _HALF * weight[0], _HALF * weight[1], _HALF * weight[2]
+    w3, w4, w5 = _HALF * weight[3], _HALF * weight[4], _HALF * weight[5]
+    b0, b1, b2 = w0 * wish[0], w1 * wish[1], w2 * wish[2]
+    b3, b4, b5 = w3 * wish[3], w4 * wish[4], w5 * wish[5]
+    gate_live = gate / max(weight[4] + weight[5], _TINY)
+    gate_env = gate / max(weight[2] + weight[3], _TINY)
     for j in range(out.shape[0]):
-        g0, g1, g2 = s0[j] - a0, s1[j] - a1, s2[j] - a2
-        g3, g4, g5 = s3[j] - a3, s4[j] - a4, s5[j] - a5
-        pull_value = w0 * max(g0, _ZERO) + w1 * max(g1, _ZERO)
-        pull_env = w2 * max(g2, _ZERO) + w3 * max(g3, _ZERO)
-        pull_live = w4 * max(g4, _ZERO) + w5 * max(g5, _ZERO)
-        lack_value = pull_value - (w0 * g0 + w1 * g1)
-        lack_env = pull_env - (w2 * g2 + w3 * g3)
-        lack_live = pull_live - (w4 * g4 + w5 * g5)
-        open_env = _ONE / (_ONE + gate_live * lack_live)
-        open_value = open_env / (_ONE + gate_env * lack_env)
-        pull = pull_live + open_env * pull_env + open_value * pull_value
-        out[j] = beta * (pull - loss * (lack_value + lack_env + lack_live))
+        # halves of gains; max(2g, 0) is g + |g|, and max(-2g, 0) is |g| - g
+        g0, g1, g2 = w0 * s0[j] - b0, w1 * s1[j] - b1, w2 * s2[j] - b2
+        g3, g4, g5 = w3 * s3[j] - b3, w4 * s4[j] - b4, w5 * s5[j] - b5
+        value, value_size = g0 + g1, abs(g0) + abs(g1)
+        env, env_size = g2 + g3, abs(g2) + abs(g3)
+        live, live_size = g4 + g5, abs(g4) + abs(g5)
+        pull_value, lack_value = value_size + value, value_size - value
+        pull_env, lack_env = env_size + env, env_size - env
+        pull_live, lack_live = live_size + live, live_size - live
+        shut_env = _ONE + gate_live * lack_live
+        shut_value = _ONE + gate_env * lack_env
+        above = (shut_value * pull_env + pull_value) / (shut_env * shut_value)
+        out[j] = beta * (pull_live + above - loss * (lack_value + lack_env + lack_live))
 
 
 @inline
@@ -165,22 +170,18 @@ def fill_utilities(agents, world, i, group, row):
     """
     scalars = world.scalars
     origin, home, segment = agents.city[i], agents.home[i], agents.segment[i]
-    pairs, areas = (
-        world.by_origin[segment, origin],
-        world.by_area[segment, world.area_of_city[home]],
-    )
+    pairs = world.by_origin[segment, origin]
+    areas = world.by_area[segment, world.area_of_city[home]]
     stay = row[origin] + scalars[S.stay] + areas[3, origin] + world.staying[segment, origin]
     if home == origin:
         stay += scalars[S.home_city]
-    size = world.pull
-    distance, border, settlement, colleagues = pairs[0], pairs[1], pairs[2], pairs[3]
-    visa, language, conationals, home_area = areas[0], areas[1], areas[2], areas[3]
+    distance, settlement, near = pairs[0], pairs[1], pairs[2]
+    visa, language, ties = areas[0], areas[1], areas[2]
     f0, f1 = world.friction[group, 0], world.friction[group, 1]
     f2, f3 = world.friction[group, 2], world.friction[group, 3]
     for j in range(row.shape[0]):
-        near = size[j] + colleagues[j] + conationals[j] + home_area[j]
-        far = border[j] + f0 * distance[j] + f1 * settlement[j] + f2 * visa[j] + f3 * language[j]
-        row[j] += near - far
+        far = f0 * distance[j] + f1 * settlement[j] + f2 * visa[j] + f3 * language[j]
+        row[j] += near[j] + ties[j] - far
     row[home] += scalars[S.home_city]
     return stay
 
@@ -212,19 +213,13 @@ def stable_log2(theta, angle, exponential):
 
 
 @inline
-def draw_stay(ids, lookers, start, lanes, year, key0, key1, theta, counter, luck):
+def draw_stay(ids, year, key0, key1, theta, words, luck):
     """Write what speaks for leaving apart from utility: ``luck`` times ``theta`` is in log2.
 
     An agent goes where its luck exceeds the utility of staying plus log2 of the winner's time.
     """
-    for j in range(lanes):
-        agent = ids[lookers[start + j]]
-        counter[0, j] = np.uint32(agent)
-        counter[1, j] = np.uint32(agent >> np.uint64(32))
-        counter[2, j] = np.uint32(year)
-        counter[3, j] = np.uint32(STAY)
-    philox_lanes(counter, key0, key1, 10)
-    c0, c1, c2 = counter[0], counter[1], counter[2]
+    draw_words(ids, 0, ids.shape[0], year, STAY, key0, key1, words)
+    c0, c1, c2 = words[0], words[1], words[2]
     t = np.float32(theta)
     for j in range(luck.shape[0]):
         exponential = -log2(unit(c2[j])) * _LN2
@@ -233,30 +228,45 @@ def draw_stay(ids, lookers, start, lanes, year, key0, key1, theta, counter, luck
 
 
 @inline
-def race(row, origin, counter, times, agent, year, key0, key1):
-    """Let all cities but ``origin`` race; return the winner and the log2 of its time."""
-    low, high = np.uint32(agent), np.uint32(agent >> np.uint64(32))
-    for block in range(row.shape[0] // BLOCK):
-        for j in range(LANES):
-            counter[0, j] = low
-            counter[1, j] = high
-            counter[2, j] = np.uint32(year)
-            counter[3, j] = np.uint32(RACE + block * LANES + j)
-        philox_lanes(counter, key0, key1, 7)
-        luck = counter.reshape(BLOCK)
-        weights = row[block * BLOCK : block * BLOCK + BLOCK]
-        out = times[block * BLOCK : block * BLOCK + BLOCK]
-        for j in range(BLOCK):
-            out[j] = -log2(unit(luck[j])) * exp2(-weights[j])
-    times[origin] = np.float32(np.inf)
-    bits = times.view(np.int32)  # positive floats order as their bits do, and integers vectorise
-    best = np.int32(0x7FFFFFFF)
-    for j in range(bits.shape[0]):
-        best = min(best, bits[j])
-    winner = 0
-    while bits[winner] != best:
-        winner += 1
-    return winner, log2(times[winner] * _LN2)
+def arrival(word, weight):
+    """Return the time of arrival of a city: a standard exponential over 2**weight."""
+    return -log2(unit(word)) * _LN2 * exp2(-weight)
+
+
+@inline
+def race(row, origin, words, earliest, agent, year, key0, key1):
+    """Let all cities but ``origin`` race; return the winner and the log2 of its time.
+
+    With u uniform, -ln(u) is at least 1 - u, and little more where it matters. So bounds are
+    computed for all cities, and exact times only for those whose bound is within the time of the
+    city with the lowest: seldom more than that one.
+    """
+    for block in range(words.shape[0]):
+        race_words(agent, year, RACE + block * LANES, key0, key1, words[block])
+    luck = words.reshape(row.shape[0])
+    mask = np.int32(BLOCK - 1)
+    while mask < row.shape[0] - 1:
+        mask = np.int32(2 * mask + 1)
+    row[origin] = _NOWHERE
+    # positive floats order as their bits do; the lowest bits are taken for the city's number
+    first = np.int32(0x7FFFFFFF)
+    for j in range(row.shape[0]):
+        share = np.float32(np.int32(~luck[j] >> np.uint32(9))) * np.float32(2.0**-23)
+        bound = np.float32(share * exp2_below(-row[j]))
+        earliest[j] = bound
+        first = min(first, np.int32((bound.view(np.int32) & ~mask) | np.int32(j)))
+    winner = np.int64(first & mask)
+    time = arrival(luck[winner], row[winner])
+    limit, rivals = time * _ABOVE, np.int32(0)
+    for j in range(earliest.shape[0]):
+        rivals = np.int32(rivals + np.int32(earliest[j] <= limit))
+    if rivals > 1:
+        for j in range(earliest.shape[0]):
+            if earliest[j] <= limit:
+                other = arrival(luck[j], row[j])
+                if other < time:
+                    winner, time = np.int64(j), other
+    return winner, log2(time)
 
 
 @kernel
@@ -265,48 +275,75 @@ def choose(agents, world, lookers, year, key0, key1, start, stop, destination):
 
     Writes ``destination``, an int16 array parallel to ``lookers``.
     """
-    size, cities = world.pull.shape[0], world.reference.shape[0]
-    weight, wish = np.empty(6, np.float32), np.empty(6, np.float32)
-    row, times = np.empty(size, np.float32), np.empty(size, np.float32)
-    counter, luck = np.empty((4, LANES), np.uint32), np.empty(BLOCK, np.float32)
-    block = np.zeros((4, BLOCK), np.uint32)
+    size, cities = world.by_origin.shape[3], world.reference.shape[0]
+    weight, wish = np.empty((BLOCK, 6), np.float32), np.empty((BLOCK, 6), np.float32)
+    row, earliest = np.empty(size, np.float32), np.empty(size, np.float32)
+    words, luck = np.empty((size // BLOCK, 4, LANES), np.uint32), np.empty(BLOCK, np.float32)
+    ids, draws = np.zeros(BLOCK, np.uint64), np.empty((4, BLOCK), np.uint32)
+    group = np.empty(BLOCK, np.int64)
     theta = world.scalars[S.theta]
     while start < stop:
         lanes = min(BLOCK, stop - start)
-        draw_stay(agents.ids, lookers, start, lanes, year, key0, key1, theta, block, luck)
+        for j in range(lanes):  # a loop of its own, so that agents are fetched side by side
+            i = lookers[start + j]
+            ids[j] = agents.ids[i]
+            group[j] = needs(agents, world, i, weight[j], wish[j])
+        draw_stay(ids, year, key0, key1, theta, draws, luck)
         for j in range(lanes):
             i = lookers[start + j]
-            origin, agent = agents.city[i], agents.ids[i]
-            group = needs(agents, world, i, weight, wish)
-            fill_values(world, agents.segment[i], weight, wish, row)
-            stay = fill_utilities(agents, world, i, group, row)
-            winner, time = race(row, origin, counter, times, agent, year, key0, key1)
+            origin = agents.city[i]
+            fill_values(world, agents.segment[i], weight[j], wish[j], row)
+            stay = fill_utilities(agents, world, i, group[j], row)
+            winner, time = race(row, origin, words, earliest, ids[j], year, key0, key1)
             goes = luck[j] > stay + time and winner < cities
             destination[start + j] = winner if goes else origin
         start += lanes
+
+
+@inline
+def most_lack(world):
+    """Return the largest lack that anybody can feel by segment and city (S, C), tens of points."""
+    segments, cities = world.looking.shape
+    out = np.zeros((segments, cities), np.float32)
+    for d in range(6):
+        highest = np.float32(-np.inf)
+        for tier in range(world.aspiration.shape[0]):
+            highest = max(highest, world.aspiration[tier, d])
+        highest += world.wish[world.wish.shape[0] - 1]
+        for segment in range(segments):
+            for city in range(cities):
+                wish = max(highest, world.reference[city, d])
+                lack = wish - world.scores[segment, d, city]
+                out[segment, city] = max(out[segment, city], lack)
+    return out
 
 
 @kernel
 def consider(agents, world, year, key0, key1, start, stop, look):
     """Decide for agents ``start`` to ``stop`` whether they look around this year.
 
-    Writes ``look``, a uint8 array parallel to the agents: 1 for those who do.
+    Writes ``look``, a uint8 array parallel to the agents: 1 for those who do. Most are settled by a
+    bound, without reading their needs.
     """
     weight, wish = np.empty(6, np.float32), np.empty(6, np.float32)
-    counter = np.empty((4, BLOCK), np.uint32)
-    most = _ONE + world.scalars[S.push] * np.float32(6.0)  # 60 points: more than any lack
+    words, doubtful = np.empty((4, BLOCK), np.uint32), np.empty(BLOCK, np.int64)
+    rate, luck = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
+    bound = (_ABOVE + world.scalars[S.push] * most_lack(world)) * world.looking
+    once = np.array([_ONE, world.scalars[S.graduation]])
     while start < stop:
         lanes = min(BLOCK, stop - start)
-        load_counters(agents.ids, start, lanes, year, LOOK, counter)
-        philox_lanes(counter, key0, key1, 10)
+        draw_words(agents.ids, start, lanes, year, LOOK, key0, key1, words)
         for j in range(lanes):
             i = start + j
-            luck = unit(counter[0, j])
-            bound = world.look[agents.age[i], agents.years[i]] * most
-            bound *= world.looking[agents.segment[i], agents.city[i]]
-            if agents.fresh[i]:
-                bound *= world.scalars[S.graduation]
-            if luck < bound:  # most are settled without reading their needs
-                needs(agents, world, i, weight, wish)
-                look[i] = luck < looks(agents, world, i, weight, wish)
+            luck[j] = unit(words[0, j])
+            rate[j] = world.look[agents.age[i], agents.years[i]] * once[agents.fresh[i]]
+            rate[j] *= bound[agents.segment[i], np.uint16(agents.city[i])]
+        number = 0
+        for j in range(lanes):
+            doubtful[number] = j
+            number += luck[j] < rate[j]
+        for k in range(number):
+            i, j = start + doubtful[k], doubtful[k]
+            needs(agents, world, i, weight, wish)
+            look[i] = luck[j] < looks(agents, world, i, weight, wish)
         start += lanes

@@ -9,8 +9,8 @@ import numpy as np
 
 from sim.jit import kernel
 from sim.kernel import Agents
-from sim.parameters import TIERS, Parameters
-from sim.rng import BLOCK, LIFE, load_counters, philox_lanes, unit
+from sim.parameters import STAGES, TIERS, Parameters
+from sim.rng import BLOCK, LIFE, draw_words, unit
 from sim.team import Team
 
 AGES = 128
@@ -19,11 +19,8 @@ AGES = 128
 class Rates(NamedTuple):
     """Yearly probabilities of the life course, by age (128)."""
 
-    leave: np.ndarray  # float32, retirement
-    graduate: np.ndarray  # float32
-    to_mid: np.ndarray  # float32
-    to_senior: np.ndarray  # float32
-    by_tier: np.ndarray  # float32 (tiers,), factor on promotion
+    leave: np.ndarray  # float32 (128,), retirement
+    advance: np.ndarray  # float32 (stages, tiers, 128), to the next stage: first by graduation
 
 
 def rates(parameters: Parameters) -> Rates:
@@ -38,13 +35,11 @@ def rates(parameters: Parameters) -> Rates:
     graduate = np.where(age >= life.last_study_age, 1.0, 1.0 / life.study_years)
     to_mid = np.where(age >= life.mid_age, life.mid_rate, 0.0)
     to_senior = np.where(age >= life.senior_age, life.senior_rate, 0.0)
-    return Rates(
-        leave.astype(np.float32),
-        graduate.astype(np.float32),
-        to_mid.astype(np.float32),
-        to_senior.astype(np.float32),
-        np.array(life.promotion_by_tier, np.float32),
-    )
+    advance = np.zeros((len(STAGES), len(TIERS), AGES), np.float32)
+    advance[0] = graduate
+    by_tier = np.array(life.promotion_by_tier)[:, None]
+    advance[1], advance[2] = to_mid * by_tier, to_senior * by_tier
+    return Rates(leave.astype(np.float32), advance)
 
 
 @kernel
@@ -53,40 +48,34 @@ def live(agents, rates, year, key0, key1, start, stop, leaves):
 
     Writes ``leaves``, a uint8 array parallel to the agents: 1 for those who leave for good.
     """
-    counter = np.empty((4, BLOCK), np.uint32)
+    words = np.empty((4, BLOCK), np.uint32)
     while start < stop:
         lanes = min(BLOCK, stop - start)
-        load_counters(agents.ids, start, lanes, year, LIFE, counter)
-        philox_lanes(counter, key0, key1, 10)
+        draw_words(agents.ids, start, lanes, year, LIFE, key0, key1, words)
         for j in range(lanes):
             i = start + j
             age = min(agents.age[i] + 1, AGES - 1)
+            stage = agents.stage[i]
+            leaving = unit(words[0, j]) < rates.leave[age]
+            advances = unit(words[1, j]) < rates.advance[stage, agents.tier[i], age]
+            advances &= not leaving
             agents.age[i] = age
             agents.years[i] = min(agents.years[i] + 1, 60)
-            agents.fresh[i] = 0
-            stage = agents.stage[i]
-            if unit(counter[0, j]) < rates.leave[age]:
-                leaves[i] = 1
-            elif stage == 0:
-                if unit(counter[1, j]) < rates.graduate[age]:
-                    agents.stage[i] = 1
-                    agents.fresh[i] = 1
-            elif stage < 3:
-                step = rates.to_mid[age] if stage == 1 else rates.to_senior[age]
-                if unit(counter[1, j]) < step * rates.by_tier[agents.tier[i]]:
-                    agents.stage[i] = stage + 1
+            agents.stage[i] = stage + advances
+            agents.fresh[i] = advances & (stage == 0)
+            leaves[i] = leaving
         start += lanes
 
 
 @kernel
 def _count(agents, area_of_city, output, start, stop, by_area, by_tier, product, by_age):
     for i in range(start, stop):
-        city = agents.city[i]
-        by_area[city, area_of_city[agents.home[i]]] += 1
-        by_tier[city, agents.tier[i]] += 1
+        city, home = np.uint16(agents.city[i]), np.uint16(agents.home[i])
+        tier = agents.tier[i]
+        by_area[city, np.uint16(area_of_city[home])] += 1
+        by_tier[city, tier] += 1
         by_age[agents.age[i]] += 1
-        if agents.stage[i] > 0:
-            product[city] += output[agents.tier[i], agents.traits[i, 13]]
+        product[city] += output[tier, agents.traits[i, 13]] * (agents.stage[i] > 0)
 
 
 @dataclass(frozen=True)

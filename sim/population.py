@@ -17,6 +17,7 @@ from sim.lifecycle import AGES, rates
 from sim.obstacles import Obstacles
 from sim.parameters import STAGES, TIERS, Parameters
 from sim.rng import BIRTH, BIRTH_MORE, TRAITS, uniforms, words
+from sim.team import Team, edges
 
 _TYPES = {
     "ids": np.uint64,
@@ -93,9 +94,8 @@ def stationary_ages(parameters: Parameters) -> np.ndarray:
     for tier in range(len(TIERS)):
         state = np.zeros(len(STAGES))
         for age in range(life.entry_age, life.last_age):
-            leave, graduate = float(table.leave[age]), float(table.graduate[age])
-            mid = min(float(table.to_mid[age] * table.by_tier[tier]), 1.0)
-            senior = min(float(table.to_senior[age] * table.by_tier[tier]), 1.0)
+            leave = float(table.leave[age])
+            graduate, mid, senior = np.minimum(table.advance[:3, tier, age], 1.0).tolist()
             state *= (1.0 - leave) / (1.0 + parameters.people.cohort_growth)
             state = np.array(
                 [
@@ -160,12 +160,12 @@ class Nursery:
         more = uniforms(ids, 0, BIRTH_MORE, self.seed)
         shares = np.cumsum(np.array(self.parameters.people.field_shares))
         field = np.searchsorted(shares[:-1] / shares[-1], chance[0]).astype(np.uint8)
-        tier_cdf = np.cumsum(self.tier_shares(), axis=1)[city]
-        tier = (chance[1][:, None] > tier_cdf[:, :2]).sum(1).astype(np.uint8)
-        home = np.empty(n, np.int16)
-        for place in np.unique(city):
-            here = city == place
-            home[here] = np.searchsorted(self.home_cdf[place], chance[3][here])
+        base, high = np.cumsum(self.tier_shares(), axis=1)[:, :2].T
+        tier = (chance[1] > base[city]).astype(np.uint8) + (chance[1] > high[city])
+        # all cities in one search: the distribution of city c lies between c and c + 1
+        numbers = np.arange(len(self.cities))
+        home = np.searchsorted((self.home_cdf + numbers[:, None]).ravel(), chance[3] + city)
+        home = np.clip(home - city * numbers.size, 0, numbers.size - 1).astype(np.int16)
         life = self.parameters.life
         if entry:
             age = (life.entry_age + np.floor(chance[2] * life.entry_age_span)).astype(np.uint8)
@@ -179,7 +179,6 @@ class Nursery:
             years = np.minimum(years, 60).astype(np.uint8)
         traits = np.ascontiguousarray(words(ids, 0, TRAITS, self.seed).T).view(np.uint8)
         fresh, segment = np.zeros(n, np.uint8), np.zeros(n, np.uint8)
-        home = np.minimum(home, len(self.cities) - 1).astype(np.int16)
         return Agents(ids, city, home, age, stage, tier, field, years, fresh, traits, segment)
 
     def _ages(
@@ -243,14 +242,18 @@ class Population:
             old[self.n : self.n + number] = new
         self.n += number
 
-    def remove(self, leaves: np.ndarray) -> None:
+    def remove(self, leaves: np.ndarray, team: Team) -> None:
         """Remove the marked agents ((n,) bool or uint8); the last ones move into the gaps."""
         gone = np.flatnonzero(leaves.view(bool))
         kept = self.n - len(gone)
         tail = np.flatnonzero(leaves[kept:] == 0) + kept
         gaps = gone[gone < kept]
-        for array in self.agents:
-            array[gaps] = array[tail]
+
+        def fill(first: int, last: int) -> None:
+            for array in self.agents[first:last]:
+                array[gaps] = array[tail]
+
+        team.each(edges(len(self.agents), team.threads), fill)
         self.n = kept
 
     def living(self) -> Agents:

@@ -19,38 +19,43 @@ LANES = 32
 BLOCK = 4 * LANES
 
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
-_W0, _W1 = np.uint32(0x9E3779B9), np.uint32(0xBB67AE85)
-_HALF = np.uint64(32)
+_W0, _W1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
+_HALF, _LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
 
 
 @inline
-def philox_lanes(counter, key0, key1, rounds):
-    """Encrypt ``counter`` (4, n) uint32 in place; columns are lanes, so the loop vectorises."""
-    n = counter.shape[1]
-    c0, c1, c2, c3 = counter[0], counter[1], counter[2], counter[3]
-    k0, k1 = np.uint32(key0), np.uint32(key1)
+def philox(x0, x1, x2, x3, key0, key1, rounds):
+    """Encrypt four 32-bit words, each held in 64 bits so that lanes need no packing."""
+    k0, k1 = np.uint64(key0), np.uint64(key1)
     for _ in range(rounds):
-        for j in range(n):
-            p0 = _M0 * np.uint64(c0[j])
-            p1 = _M1 * np.uint64(c2[j])
-            x0 = np.uint32(np.uint32(p1 >> _HALF) ^ c1[j] ^ k0)
-            x2 = np.uint32(np.uint32(p0 >> _HALF) ^ c3[j] ^ k1)
-            c0[j] = x0
-            c1[j] = np.uint32(p1)
-            c2[j] = x2
-            c3[j] = np.uint32(p0)
-        k0 = np.uint32(k0 + _W0)
-        k1 = np.uint32(k1 + _W1)
+        p0, p1 = _M0 * x0, _M1 * x2
+        x0, x1, x2, x3 = (p1 >> _HALF) ^ x1 ^ k0, p1 & _LOW, (p0 >> _HALF) ^ x3 ^ k1, p0 & _LOW
+        k0, k1 = (k0 + _W0) & _LOW, (k1 + _W1) & _LOW
+    return x0, x1, x2, x3
 
 
 @inline
-def load_counters(ids, start, lanes, year, draw, counter):
-    """Fill the counters of ``lanes`` agents from ``start`` on."""
+def draw_words(ids, start, lanes, year, draw, key0, key1, out):
+    """Write four random words an agent for ``lanes`` agents from ``start`` on."""
+    o0, o1, o2, o3 = out[0], out[1], out[2], out[3]
+    x2, x3 = np.uint64(year), np.uint64(draw)
     for j in range(lanes):
-        counter[0, j] = np.uint32(ids[start + j])
-        counter[1, j] = np.uint32(ids[start + j] >> np.uint64(32))
-        counter[2, j] = np.uint32(year)
-        counter[3, j] = np.uint32(draw)
+        agent = np.uint64(ids[start + j])
+        w0, w1, w2, w3 = philox(agent & _LOW, agent >> _HALF, x2, x3, key0, key1, 10)
+        o0[j], o1[j] = np.uint32(w0), np.uint32(w1)
+        o2[j], o3[j] = np.uint32(w2), np.uint32(w3)
+
+
+@inline
+def race_words(agent, year, first, key0, key1, out):
+    """Write four random words for each of LANES draws of one agent, from number ``first`` on."""
+    o0, o1, o2, o3 = out[0], out[1], out[2], out[3]
+    x0, x1 = np.uint64(agent) & _LOW, np.uint64(agent) >> _HALF
+    x2, x3 = np.uint64(year), np.uint64(first)
+    for j in range(LANES):
+        w0, w1, w2, w3 = philox(x0, x1, x2, x3 + np.uint64(j), key0, key1, 7)
+        o0[j], o1[j] = np.uint32(w0), np.uint32(w1)
+        o2[j], o3[j] = np.uint32(w2), np.uint32(w3)
 
 
 @inline
@@ -61,14 +66,8 @@ def unit(word):
 
 @kernel
 def _words(ids, year, draw, key0, key1):
-    n = ids.shape[0]
-    out = np.empty((4, n), np.uint32)
-    for i in range(n):
-        out[0, i] = np.uint32(ids[i])
-        out[1, i] = np.uint32(ids[i] >> np.uint64(32))
-        out[2, i] = np.uint32(year)
-        out[3, i] = np.uint32(draw)
-    philox_lanes(out, key0, key1, 10)
+    out = np.empty((4, ids.shape[0]), np.uint32)
+    draw_words(ids, 0, ids.shape[0], year, draw, key0, key1, out)
     return out
 
 

@@ -34,7 +34,7 @@ from sim.policy import Policy
 from sim.population import Nursery, Population, entries, identities
 from sim.records import Records
 from sim.rng import split_seed, words
-from sim.team import Team
+from sim.team import Team, edges
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -349,8 +349,8 @@ class Simulation:
             population.n,
             lambda a, b: live(agents, self._rates, self.elapsed, *self._key, a, b, leaves),
         )
-        gone = population.agents.city[: population.n][leaves == 1]
-        population.remove(leaves)
+        gone = population.agents.city[: population.n][leaves.view(bool)]
+        population.remove(leaves, self.team)
         return np.bincount(gone, minlength=cities)
 
     def _choose(self) -> tuple[np.ndarray, np.ndarray]:
@@ -359,7 +359,7 @@ class Simulation:
         agents, n = self.population.agents, self.population.n
         year, key, look = self.elapsed, self._key, np.zeros(n, np.uint8)
         self.team.share(n, lambda a, b: consider(agents, world, year, *key, a, b, look))
-        lookers = np.flatnonzero(look)
+        lookers = np.flatnonzero(look.view(bool))
         destination = self._pick(world, lookers)
         if self.policy.levers:
             destination = self._settle(lookers, destination)
@@ -411,7 +411,13 @@ class Simulation:
         if len(city):
             everyone = np.concatenate(ids)
             student = np.ones(len(city), bool)
-            born = self.nursery.born(everyone, city, student, entry=True)
+
+            def born_of(first: int, last: int) -> Agents:
+                part = slice(first, last)
+                return self.nursery.born(everyone[part], city[part], student[part], entry=True)
+
+            parts = self.team.each(edges(len(city), self.team.threads), born_of)
+            born = Agents(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
             self.policy.trainer.train(self.year, born, np.arange(len(city)), "entry")
             self.population.add(born)
         return number

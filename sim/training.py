@@ -75,13 +75,18 @@ class Trainer:
         Every lever looks at people as they were before any training of the year: the highest of
         the tiers holds, and of several fields the one whose lever drew the lowest luck.
         """
+        strengths = [lever.strength(year, self.around.begin) for lever in self.levers]
+        acting = [
+            (lever, strength)
+            for lever, strength in zip(self.levers, strengths, strict=True)
+            if lever.at == at and lever.share * strength
+        ]
+        if not acting:
+            return
         tier, field = agents.tier[who].copy(), agents.field[who].copy()
         best = np.ones(len(who))
         before = Agents(*(array[who] for array in agents))
-        for lever in self.levers:
-            strength = lever.strength(year, self.around.begin)
-            if lever.at != at or not lever.share * strength:
-                continue
+        for lever, strength in acting:
             chosen, luck = self._chosen(lever, year, strength, before)
             if lever.to_tier is not None:
                 tier[chosen] = np.maximum(tier[chosen], TIERS.index(lever.to_tier))

@@ -6,12 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.jit import kernel
-from sim.rng import philox_lanes, split_seed, uniforms, words
+from sim.rng import LANES, RACE, philox, race_words, split_seed, uniforms, words
 
 
 @kernel
 def _encrypt(counter, key0, key1, rounds):
-    philox_lanes(counter, key0, key1, rounds)
+    return philox(counter[0], counter[1], counter[2], counter[3], key0, key1, rounds)
+
+
+@kernel
+def _race(agent, year, first, key0, key1, out):
+    race_words(agent, year, first, key0, key1, out)
 
 
 # Known answers of Philox 4x32 from the Random123 distribution (Salmon et al. 2011).
@@ -31,9 +36,16 @@ KNOWN = [
 
 @pytest.mark.parametrize(("rounds", "counter", "key", "expected"), KNOWN)
 def test_known_answers(rounds, counter, key, expected):
-    state = np.array(counter, np.uint32).reshape(4, 1)
-    _encrypt(state, np.uint32(key[0]), np.uint32(key[1]), rounds)
-    assert state[:, 0].tolist() == expected
+    state = np.array(counter, np.uint64)
+    assert list(_encrypt(state, np.uint32(key[0]), np.uint32(key[1]), rounds)) == expected
+
+
+def test_race_words_are_those_of_the_cipher():
+    agent, found = 2**40 + 17, np.empty((4, LANES), np.uint32)
+    _race(np.uint64(agent), 3, RACE, np.uint32(7), np.uint32(9), found)
+    for j in (0, 1, LANES - 1):
+        counter = np.array([17, 2**8, 3, RACE + j], np.uint64)
+        assert list(_encrypt(counter, np.uint32(7), np.uint32(9), 7)) == found[:, j].tolist()
 
 
 @settings(deadline=None)  # the first call may compile
