@@ -19,6 +19,7 @@ from analysis.benchmark.limits import best_of
 from analysis.benchmark.problem import make_problem
 
 if TYPE_CHECKING:
+    from sim.kernel import Agents
     from sim.simulation import Simulation
 
 
@@ -86,6 +87,34 @@ def time_cities(
         step(1)
         out[number] = 1e9 * best_of(repeats, partial(step, 2)) / agents
     return out
+
+
+def time_groups(agents: int, threads: int, repeats: int = 5) -> dict[int, float]:
+    """Return nanoseconds of a looker's choice in the whole model by number of groups of agents.
+
+    Groups are stages, fields and tiers; once as the baseline has them, once with one of each.
+    """
+    from sim.kernel import choose
+    from sim.rng import split_seed
+
+    run = simulation(agents, threads)
+    world, mixed = run.world(), run.population.living()
+    who, out = np.arange(len(mixed.ids)), np.empty(len(mixed.ids), np.int16)
+    alike = mixed._replace(
+        **{name: np.zeros_like(getattr(mixed, name)) for name in ("stage", "field", "tier")}
+    )
+
+    def decide(people: Agents) -> None:
+        run.team.share(
+            len(who), lambda a, b: choose(people, world, who, 1, *split_seed(1), a, b, out)
+        )
+
+    times = {}
+    for people in (alike, mixed):
+        groups = np.stack([people.stage, people.field, people.tier])
+        number = np.unique(groups, axis=1).shape[1]
+        times[number] = 1e9 * best_of(repeats, partial(decide, people)) / len(who)
+    return times
 
 
 def _seconds_of(arguments: list[str], repeats: int = 3) -> float | None:

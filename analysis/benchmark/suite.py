@@ -9,7 +9,13 @@ from typing import Any
 
 from analysis.benchmark.harness import Comparison, Say, Timing, compare, peak_bytes
 from analysis.benchmark.limits import measure_limits
-from analysis.benchmark.model_year import exponent, time_cities, time_start_up, time_year
+from analysis.benchmark.model_year import (
+    exponent,
+    time_cities,
+    time_groups,
+    time_start_up,
+    time_year,
+)
 from analysis.benchmark.report import table, targets, targets_table
 from analysis.benchmark.rivals import KERNEL
 from sim.team import Team
@@ -52,7 +58,7 @@ def run_suite(
     Returns
     -------
     dict
-        Ready for JSON: machine, limits, timings, years, growth, cities, start_up, targets.
+        Ready for JSON: machine, limits, timings, years, growth, cities, groups, start_up, targets.
     """
     team = Team(threads)
     threads, scale = team.threads, 20 if quick else 1
@@ -75,6 +81,8 @@ def run_suite(
     limits = max(before, after, key=lambda found: found.dense_bound(120))
     say("cities")
     cities = time_cities((60, 120, 240, 480), 20_000 if quick else 500_000, threads)
+    say("groups")
+    groups = time_groups(20_000 if quick else 300_000, threads)
     results: dict[str, Any] = {
         "machine": _machine(threads),
         "limits": asdict(limits),
@@ -83,6 +91,7 @@ def run_suite(
         "skipped": judged.skipped,
         "years": [asdict(y) | {"rate": y.rate} for y in years],
         "nanoseconds_by_cities": cities,
+        "nanoseconds_by_groups": groups,
         "rates": {t.key: t.rate for t in judged.timings},
         "year": next((y.rate for y in years if y.agents == sizes[-1]), None),
         "judged_at": sizes[-1],
@@ -113,6 +122,8 @@ def as_text(results: dict[str, Any]) -> str:
         ),
         "nanoseconds an agent of the dense kernel by cities: "
         + ", ".join(f"{c}: {t:.0f}" for c, t in results["nanoseconds_by_cities"].items()),
+        "nanoseconds of a choice in the whole model by groups of agents: "
+        + ", ".join(f"{g}: {t:.0f}" for g, t in results["nanoseconds_by_groups"].items()),
     ]
     if "exponent" in results:
         start = {k: "failed" if v is None else f"{v:.2f} s" for k, v in results["start_up"].items()}
