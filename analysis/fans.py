@@ -134,7 +134,7 @@ def _fan(
     axes.set_xlim(years[0], max(years[-1], years[0] + 1))
     axes.set_xticks(style.year_ticks(int(years[0]), int(years[-1])))
     axes.grid(axis="y", color=style.PALE, linewidth=0.4)
-    _names_at_right(axes, years[-1], middle[-1], names, palette)
+    _names_at_right(axes, middle[-1], names, palette)
     level = 100.0 if bottom > 0 else 0.0
     axes.axhline(level, color=style.GREY, linewidth=0.7, linestyle=(0, (4, 2)), zorder=1)
     marks = [Line2D([], [], color=style.GREY), Patch(facecolor=style.GREY, alpha=0.3)]
@@ -146,9 +146,7 @@ def _fan(
         axes.set_ylim(top=top + 3 * room)
 
 
-def _names_at_right(
-    axes: Axes, year: float, ends: np.ndarray, names: list[str], palette: Sequence[str]
-) -> None:
+def _names_at_right(axes: Axes, ends: np.ndarray, names: list[str], palette: Sequence[str]) -> None:
     """Name the lines beside their ends, without overlap."""
     low, high = axes.get_ylim()
     heights = style.spread_out(np.nan_to_num(ends, nan=low), (high - low) * 0.052, low, high)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -156,27 +155,29 @@ def _register_calibrate(app: typer.Typer) -> None:
             moments = FlowMoment(moments, read_flows(flows))  # type: ignore[assignment]
             chosen = (*chosen, FLOWS_CPC)
         state = out.with_name(f".{out.name}.state")
-        with progress_lines(tell) as progress:
-            found = fit_targets(
-                moments,
-                box=box,
-                targets=chosen,
-                starts=starts,
-                seed=seed,
-                state_file=state,
-                resume=resume,
-                progress=progress,
-            )
-        simulated = found.simulated | run_moments(found.parameters)
-        result = document(replace(found, simulated=simulated), box, moments, seed, chosen)
-        if confirm:
-            from calibration.confirm import confirm as simulate
-
-            result["confirmation"] = simulate(found.parameters, moments)
-        if posterior is not None:
+        with resumable(state):
             with progress_lines(tell) as progress:
-                result["posterior"] = draw_posterior(moments, box, chosen, posterior, progress)
-        write_json(out, result)
+                found = fit_targets(
+                    moments,
+                    box=box,
+                    targets=chosen,
+                    starts=starts,
+                    seed=seed,
+                    state_file=state,
+                    resume=resume,
+                    progress=progress,
+                    say=tell,
+                )
+            simulated = found.simulated | run_moments(found.parameters)
+            result = document(replace(found, simulated=simulated), box, moments, seed, chosen)
+            if confirm:
+                from calibration.confirm import confirm as simulate
+
+                result["confirmation"] = simulate(found.parameters, moments)
+            if posterior is not None:
+                with progress_lines(tell) as progress:
+                    result["posterior"] = draw_posterior(moments, box, chosen, posterior, progress)
+            write_json(out, result)
         state.unlink(missing_ok=True)
         if as_json:
             print_json(finite(result))
@@ -196,15 +197,14 @@ def draw_posterior(
 
     from calibration.posterior import diagnostics, sample, summary
     from calibration.surrogate import Likelihood, build
+    from sim.run_folder import whole_file
 
     likelihood = Likelihood(build(moments, box, progress=progress), targets)
     chain = sample(likelihood)
     flat = box.values(chain.reshape(-1, chain.shape[2]))
     kept = flat[:: max(len(flat) // draws, 1)][:draws]
-    partial = out.with_name(f".{out.name}.partial")
-    with partial.open("wb") as file:
+    with whole_file(out) as draft, draft.open("wb") as file:
         np.savez_compressed(file, paths=np.array(box.paths), draws=kept)
-    os.replace(partial, out)
     return summary(chain, likelihood) | {"diagnostics": diagnostics(chain, box.paths)}
 
 
@@ -228,10 +228,33 @@ def write_json(out: Path, document: dict[str, Any]) -> None:
     """Write a document as JSON, whole or not at all; what is undefined becomes null."""
     import json
 
-    partial = out.with_name(f".{out.name}.partial")
+    from sim.run_folder import whole_file
+
     text = json.dumps(finite(document), indent=1, ensure_ascii=False, allow_nan=False)
-    partial.write_text(text + "\n", encoding="utf-8")
-    os.replace(partial, out)
+    with whole_file(out) as draft:
+        draft.write_text(text + "\n", encoding="utf-8")
+
+
+@contextlib.contextmanager
+def resumable(state: Path) -> Iterator[None]:
+    """Say how to go on after an interruption or error, where there is a state to go on from."""
+    from sim.errors import UserError
+    from sim.runner import Interrupted
+
+    former = state.stat().st_mtime_ns if state.exists() else None
+    try:
+        yield
+    except UserError as error:
+        ours = state.exists() and state.stat().st_mtime_ns != former
+        hint = "; what is finished is kept: go on with --resume"
+        raise (UserError(f"{error}{hint}") if ours else error) from None
+    except KeyboardInterrupt:
+        kept = state.exists()
+        raise Interrupted(
+            "interrupted; go on with the same command and --resume"
+            if kept
+            else "interrupted; nothing was written"
+        ) from None
 
 
 def finite(value: Any) -> Any:

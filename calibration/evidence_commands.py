@@ -111,23 +111,27 @@ def _register_sensitivity(app: typer.Typer) -> None:
         from analysis.pictures import draw_kind, write_figure
         from analysis.sensitivity_plot import SENSITIVITY_KINDS
         from calibration import sensitivity as study
-        from calibration.commands import finite, progress_lines, write_json
+        from calibration.commands import finite, progress_lines, resumable, write_json
         from calibration.moments import Moments
         from calibration.twin import Twin
         from sim.cli import print_json, tell
         from sim.errors import UserError, did_you_mean
+        from sim.run_folder import write_error
 
         if method not in study.METHODS:
             near = did_you_mean(method, study.METHODS)
             raise UserError(f"--method '{method}' is not known{near}; use morris or sobol")
         if out.exists() and not out.is_dir():
             raise UserError(f"--out {out} is a file; give the name of a folder")
-        out.mkdir(parents=True, exist_ok=True)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise write_error(out, error) from None
         problem = study.Problem()
         design = study.points(problem, method, size, seed)
         moments = Moments(Twin(per_city=per_city, threads=None))
         state = out / f".{method}.npz"
-        with progress_lines(tell) as progress:
+        with resumable(state), progress_lines(tell) as progress:
             outputs = study.evaluate(moments, problem, design, state, resume, progress)
         found = study.analyse(problem, method, design, outputs, seed)
         result = {"method": method, "evaluations": len(design), "seed": seed, "indices": found}
@@ -182,6 +186,7 @@ def _register_model_card(app: typer.Typer) -> None:
         from calibration.commands import refuse_target, write_json
         from sim.cli import tell
         from sim.errors import UserError
+        from sim.run_folder import whole_file
         from sim.scenario import load_scenario
 
         evidence = card.load_evidence()
@@ -205,5 +210,6 @@ def _register_model_card(app: typer.Typer) -> None:
         if any(path is not None for path in files.values()):
             kept = Path(str(resources.files("calibration").joinpath("data/evidence.json")))
             write_json(kept, evidence)
-        out.write_text(fresh, encoding="utf-8")
+        with whole_file(out) as draft:
+            draft.write_text(fresh, encoding="utf-8")
         tell(f"Written: {out}")

@@ -10,7 +10,6 @@ calibration resumes.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -26,8 +25,10 @@ from calibration.targets import Target, load_targets, table
 from calibration.validate import balanced_flows
 from sim.errors import UserError
 from sim.parameters import Parameters
+from sim.run_folder import whole_file
 
 Progress = Callable[[int, int, str], None]
+Say = Callable[[str], None]
 ROUNDS = 8
 """Corrections of the sizes of places in each evaluation of real flows."""
 STEP = 0.02
@@ -52,10 +53,9 @@ class State:
     starts: list[Start] = field(default_factory=list)
 
     def write(self, path: Path) -> None:
-        """Write atomically."""
-        partial = path.with_name(f".{path.name}.partial")
-        partial.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
-        os.replace(partial, path)
+        """Write, whole or not at all."""
+        with whole_file(path) as draft:
+            draft.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
 
     @classmethod
     def read(cls, path: Path, key: dict[str, Any]) -> State:
@@ -193,6 +193,7 @@ def calibrate(
     state_file: Path | None = None,
     resume: bool = False,
     progress: Progress | None = None,
+    say: Say = lambda line: None,
 ) -> Fit:
     """Find the parameters that meet the targets best.
 
@@ -216,6 +217,8 @@ def calibrate(
         Whether to go on from the state.
     progress : callable, optional
         Called as ``progress(done, total, message)``.
+    say : callable
+        Takes lines for the user.
 
     Returns
     -------
@@ -239,8 +242,15 @@ def calibrate(
         "base": box.base.model_dump(mode="json"),
     }
     state = State(key)
-    if resume and state_file is not None and state_file.exists():
-        state = State.read(state_file, key)
+    if resume and state_file is not None:
+        if state_file.exists():
+            state = State.read(state_file, key)
+        done = min(len(state.starts), starts)
+        say(
+            f"resuming with {done} of {starts} starts"
+            if done
+            else "there are no finished starts to resume from; all are run"
+        )
     for number in range(len(state.starts), starts):
         if progress is not None:
             progress(number, starts, f"start {number + 1} of {starts}")

@@ -16,10 +16,13 @@ import pandas as pd
 
 from sim.cities import Cities, load_cities
 from sim.errors import UserError, did_you_mean
+from sim.text_files import read_bounded
 
 Level = Literal["country", "city"]
 SHOWN = 8
 """How many faults of a kind a message names."""
+MAX_BYTES, MAX_COLUMNS = 4_000_000, 1000
+"""Ten years of all pairs of 120 cities fit."""
 
 
 @dataclass(frozen=True)
@@ -151,11 +154,10 @@ def read_flows(
 
 
 def _raw(path: Path) -> pd.DataFrame:
+    data = read_bounded(path, MAX_BYTES, "leave out pairs without a flow, or sum up the years")
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
         raise UserError(f"{path}: cannot be read ({error}); give a CSV file in UTF-8") from None
     head = text.partition("\n")[0]
     if not head.strip():
@@ -165,6 +167,11 @@ def _raw(path: Path) -> pd.DataFrame:
         rows = list(csv.reader(text.splitlines(), delimiter=separator))
     except csv.Error as error:
         raise UserError(f"{path}: no CSV file ({error})") from None
+    if len(rows[0]) > MAX_COLUMNS:
+        raise UserError(
+            f"{path}: has {len(rows[0])} columns; give one line a flow: origin, destination, value "
+            "and perhaps year"
+        )
     header, lines = [title.strip() for title in rows[0]], range(2, len(rows) + 1)
     body = [
         (line, row) for line, row in zip(lines, rows[1:], strict=True) if any(map(str.strip, row))

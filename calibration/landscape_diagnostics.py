@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy.typing as npt
 from calibration.landscape_chain import Trace
 from calibration.landscape_quality import evaluation_path
 from sim.cities import DIMENSIONS
+from sim.run_folder import whole_file
 
 Array = npt.NDArray[np.float64]
 
@@ -21,9 +21,8 @@ def record(part: str, report: dict[str, Any]) -> None:
     path = evaluation_path()
     whole = json.loads(path.read_text("utf-8")) if path.exists() else {}
     whole[part] = report
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(whole, indent=1, sort_keys=True) + "\n", "utf-8")
-    os.replace(partial, path)
+    with whole_file(path) as draft:
+        draft.write_text(json.dumps(whole, indent=1, sort_keys=True) + "\n", "utf-8")
 
 
 def mixing(traces: list[Trace]) -> dict[str, Any]:

@@ -6,7 +6,6 @@ made anew, so that the text says what is shipped.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from calibration.landscape_quality import (
     evaluation_document,
 )
 from calibration.landscape_tables import method_path, summary_document
+from sim.run_folder import whole_file
 
 BEGIN = "<!-- evaluation: written by python -m calibration.landscape_document, do not edit -->"
 END = "<!-- end of evaluation -->"
@@ -105,9 +105,8 @@ def with_table(text: str, rows: str) -> str:
 def main(path: Path | None = None) -> None:
     """Bring the table in the document up to date."""
     path = path or method_path()
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(with_table(path.read_text("utf-8"), table()), "utf-8")
-    os.replace(partial, path)
+    with whole_file(path) as draft:
+        draft.write_text(with_table(path.read_text("utf-8"), table()), "utf-8")
 
 
 if __name__ == "__main__":

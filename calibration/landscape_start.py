@@ -108,7 +108,7 @@ def _cell_bounds(rules: Rules, wished: Array, order: npt.NDArray[np.int64]) -> t
         if rules.floor_top[k] > 0:
             low[order[k, : rules.floor_top[k]], k] = rules.floor[k] + MARGIN
         for s in range(rules.share_start[k], rules.share_start[k + 1]):
-            _share_bounds(rules, k, s, wished[:, k], order[k], low[:, k], high[:, k])
+            _share_bounds(rules, s, wished[:, k], order[k], low[:, k], high[:, k])
     known = np.isfinite(rules.fixed)
     low[known] = high[known] = rules.fixed[known]
     return low, high
@@ -116,7 +116,6 @@ def _cell_bounds(rules: Rules, wished: Array, order: npt.NDArray[np.int64]) -> t
 
 def _share_bounds(
     rules: Rules,
-    k: int,
     s: int,
     wished: Array,
     leading: npt.NDArray[np.int64],

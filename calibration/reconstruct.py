@@ -25,6 +25,7 @@ from calibration.landscape_start import find_start
 from calibration.statements import printed_cells, statements
 from sim.cities import load_cities
 from sim.landscape import STEP, Landscape, landscape_path
+from sim.run_folder import whole_file
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int32]
@@ -116,10 +117,8 @@ def published() -> npt.NDArray[np.bool_]:
 
 def write(path: Path, bundle: dict[str, Any]) -> None:
     """Write the shipped file atomically; equal content gives equal bytes."""
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as file:
+    with whole_file(path) as draft, draft.open("wb") as file:
         np.savez_compressed(file, **bundle)
-    os.replace(partial, path)
 
 
 def main(seed: int = SEED) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from calibration.free import Box, to_parameters
 from calibration.moments import Moments
 from sim.errors import UserError
 from sim.parameters import Parameters
+from sim.run_folder import whole_file
 
 Progress = Callable[[int, int, str], None]
 SWITCHES = ("gate", "loss_aversion", "size", "home", "conationals", "colleagues", "nest", "visa")
@@ -112,10 +112,8 @@ def evaluate(
         found = moments(problem.parameters(design[k]))
         outputs[k] = [found[name] for name in RESULTS]
         if state is not None and (k + 1) % every == 0:
-            partial = state.with_name(f"{state.name}.partial")
-            with partial.open("wb") as file:
+            with whole_file(state) as draft, draft.open("wb") as file:
                 np.savez(file, design=design, outputs=outputs)
-            os.replace(partial, state)
     return outputs
 
 

@@ -14,7 +14,6 @@ training table's. That is one number a place, which says nothing of direction;
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -335,9 +334,3 @@ def validate_files(
     observed = read_flows(flows, columns)
     training = None if fit_flows is None else read_flows(fit_flows, columns)
     return compare(observed, training, parameters=parameters, sizes=sizes, top=top)
-
-
-def best_rival(scores: Mapping[str, Mapping[str, float]], measure: str = "cpc") -> str:
-    """Return the rival (persistence aside) with the highest value of a measure."""
-    names = [name for name in scores if name in RIVALS]
-    return max(names, key=lambda name: scores[name][measure])

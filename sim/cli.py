@@ -7,10 +7,13 @@ Heavy packages are imported inside the commands, so that help and errors come at
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,7 +44,8 @@ class Program(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was named."""
         try:
-            return super().invoke(ctx)
+            with _terminable():
+                return super().invoke(ctx)
         except UserError as error:
             tell(f"talentflow: {error}")
             raise typer.Exit(USER_ERROR) from None
@@ -50,11 +54,31 @@ class Program(TyperGroup):
             raise typer.Exit(INTERRUPTED) from None
         except (typer.Exit, typer.Abort, BrokenPipeError):
             raise
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                report_fault(error)
+                raise typer.Exit(OUR_ERROR) from None
+            place = error.filename or "standard output or a temporary file"
+            tell(f"talentflow: {place}: cannot be written ({error.strerror}); free some space")
+            raise typer.Exit(USER_ERROR) from None
         except Exception as error:
             if hasattr(error, "exit_code"):  # a wrong option: Typer says what is wrong
                 raise
             report_fault(error)
             raise typer.Exit(OUR_ERROR) from None
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Make SIGTERM an interruption like Ctrl-C, where signals can be received."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    former = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)
 
 
 def report_fault(error: Exception) -> None:
@@ -169,10 +193,14 @@ def run(
     loaded = load_with(scenario, changes)
     folder = out or _default_folder(loaded, changes)
 
+    from sim.results import read_run
+    from sim.run_folder import RunFolder
     from sim.runner import finished_already, run_scenario
 
     if resume and not overwrite and finished_already(loaded, folder):
+        read_run(folder)  # damage is told first
         tell(f"the run in {folder} is whole; nothing is left to resume")
+        RunFolder(folder).tidy(lambda notes: notes.get("scenario_sha256") == loaded.digest())
     else:
         with _progress() as progress:
             run_scenario(

@@ -73,8 +73,10 @@ def run_comparison(
     pairs = plan(base, by_name, seeds, direct=direct, posterior=posterior)
     key = digest(pairs)
     if resume and not overwrite and whole_already(out, COMPARISON, key):
+        found = read_comparison(out)
         say(f"the comparison in {out} is whole; nothing is left to resume")
-        return read_comparison(out)
+        PairFolder(out, COMPARISON, key).tidy(lambda notes: notes.get("digest") == key)
+        return found
     started = time.perf_counter()
     target = PairFolder(out, COMPARISON, key, overwrite)
     with held(target, resume, say) as store:

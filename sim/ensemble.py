@@ -166,6 +166,7 @@ def run_ensemble(
     cluster = cluster or Cluster()
     if resume and not overwrite and finished(out, plan):
         say(f"the ensemble in {out} is whole; nothing is left to resume")
+        EnsembleFolder(out, plan).tidy(lambda notes: True)
         return read_ensemble(out)
     target = EnsembleFolder(out, plan, overwrite, resume)
     with _held(target, plan) as signals:
@@ -202,6 +203,13 @@ def _held(target: EnsembleFolder, plan: Plan) -> Iterator[_Signals]:
             "go on with the same command and --resume"
             if kept
             else "interrupted; nothing was written"
+        ) from None
+    except UserError as error:
+        kept = target.kept() if target.ours else 0
+        raise (
+            UserError(f"{error}; {kept} finished runs are kept: go on with --resume")
+            if kept
+            else error
         ) from None
     finally:
         target.release()

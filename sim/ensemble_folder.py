@@ -106,6 +106,7 @@ class EnsembleFolder(RunFolder):
         self.plan = plan
         self.resume = resume and not overwrite and os.path.lexists(self.folder)
         self.begun = False
+        self.ours = False
 
     def open(self) -> list[int]:
         """Claim the folder, begin or take up the ensemble; return the positions of missing runs.
@@ -119,10 +120,12 @@ class EnsembleFolder(RunFolder):
             self._refuse_unfinished()
             self.claim()
             self._begin()
+            self.ours = True
             return list(range(len(self.plan.tasks)))
         try:
             self.held.parent.mkdir(parents=True, exist_ok=True)
             self._take_lock()
+            self._clear_up()
             self._check_runs()
             self._describe(self.folder)
         except OSError as error:
@@ -131,6 +134,7 @@ class EnsembleFolder(RunFolder):
         except UserError:
             self.release()
             raise
+        self.ours = True
         return [k for k in range(len(self.plan.tasks)) if self.get(k) is None]
 
     def release(self, keep_checkpoint: bool = False) -> None:

@@ -20,7 +20,9 @@ import pandas as pd
 
 from sim.errors import UserError
 from sim.indicators import hierarchy, indicator_guess, indicator_name
+from sim.text_files import read_bounded
 
+MAX_BYTES, MAX_COLUMNS = 2_000_000, 1000
 MISSING = ("error", "mean", "median", "group-mean", "group-median")
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -85,10 +87,7 @@ def read_table(path: str | Path) -> IndicatorTable:
         fields; and for every fault that `check_table` finds.
     """
     path = Path(path)
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+    raw = read_bounded(path, MAX_BYTES, "the index compares at most some thousand cities")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -110,6 +109,10 @@ def read_table(path: str | Path) -> IndicatorTable:
     if not rows:
         raise UserError(f"{path}: the file is empty; it needs a header line and one line a city")
     header = [field.strip() for field in rows[0]]
+    if len(header) > MAX_COLUMNS:
+        raise UserError(
+            f"{path}: has {len(header)} columns; give 'city', the 24 indicators and perhaps 'group'"
+        )
     for mark, word in ((";", "semicolons"), ("\t", "tabs")):
         if len(header) == 1 and mark in header[0]:
             raise UserError(f"{path}: fields are parted by {word}; save the file with commas")

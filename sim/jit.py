@@ -19,6 +19,7 @@ from typing import Any
 
 _SOURCES = (
     "jit.py",
+    "kernel_cache.py",
     "rng.py",
     "fastmath.py",
     "kernel.py",
@@ -79,13 +80,18 @@ def _set_up() -> Callable[..., Any]:
     folder = cache_folder()
     if folder is not None:
         numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
-    return partial(
-        numba.njit,
-        cache=folder is not None,
-        nogil=True,
-        error_model="numpy",
-        fastmath={"contract", "nsz", "arcp"},
-    )
+
+    def compiled(function: Callable[..., Any], **options: Any) -> Any:
+        dispatcher = numba.njit(
+            nogil=True, error_model="numpy", fastmath={"contract", "nsz", "arcp"}, **options
+        )(function)
+        if folder is not None:
+            from sim.kernel_cache import KernelCache
+
+            dispatcher._cache = KernelCache(function)  # what cache=True does, with Numba's own
+        return dispatcher
+
+    return compiled
 
 
 #: Decorator of every kernel: cached, without the interpreter lock, with narrow fast-math flags

@@ -25,7 +25,7 @@ from sim.results import (
     version,
     write_parquet,
 )
-from sim.run_folder import MANIFEST, FolderKind, RunFolder, sha256, sync
+from sim.run_folder import MANIFEST, FolderKind, RunFolder, sha256, sync, write_error
 from sim.scenario import Scenario, load_scenario
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 1
 SCENARIOS = "scenarios"
 PICTURES_GROUP = "talentflow.comparison_pictures"
+
+KEPT = "finished pairs are kept: go on with --resume"
 
 Say = Callable[[str], None]
 
@@ -71,7 +73,7 @@ class PairFolder(RunFolder):
         Raises
         ------
         UserError
-            If those are of other scenarios or options.
+            If those are of other scenarios or options, or the folder cannot be written.
         """
         kept = self._notes()
         if resume and kept is None:
@@ -81,12 +83,15 @@ class PairFolder(RunFolder):
                 f"{self.shown}: its finished pairs are of other scenarios, options or another "
                 "talentflow; give those of the interrupted command, or leave --resume out"
             )
-        if not resume:
-            self.drop_checkpoint()
-        draft = self.notes.with_suffix(".draft")
-        draft.write_text(json.dumps({"digest": self.digest}) + "\n", encoding="utf-8")
-        sync(draft)
-        os.replace(draft, self.notes)
+        try:
+            if not resume:
+                self.drop_checkpoint()
+            draft = self.notes.with_suffix(".draft")
+            draft.write_text(json.dumps({"digest": self.digest}) + "\n", encoding="utf-8")
+            sync(draft)
+            os.replace(draft, self.notes)
+        except OSError as error:
+            raise write_error(self.shown, error) from None
         if resume and kept is not None:
             say(f"resuming with {len(list(self._files()))} finished pairs")
 
@@ -98,7 +103,10 @@ class PairFolder(RunFolder):
 
     def put(self, position: int, result: PairResult) -> None:
         """Keep a finished pair, whole or not at all."""
-        result.save(self._file(position))
+        try:
+            result.save(self._file(position))
+        except OSError as error:
+            raise write_error(self.shown, error) from None
 
     def read_checkpoint(self) -> dict[str, Any] | None:
         """Return the notes where there are finished pairs, else None."""
@@ -149,6 +157,10 @@ def held(target: PairFolder, resume: bool, say: Say) -> Iterator[PairFolder]:
             if number
             else "interrupted; nothing was written"
         ) from None
+    except UserError as error:
+        ours = (target._notes() or {}).get("digest") == target.digest
+        number = len(list(target._files())) if ours else 0
+        raise (UserError(f"{error}; {number} {KEPT}") if number else error) from None
     finally:
         target.release(keep_checkpoint=not whole)
 

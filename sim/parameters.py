@@ -16,7 +16,6 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-DIMENSION_COUNT = 6
 FIELDS = (
     "ai_computing",
     "integrated_circuits",

@@ -74,6 +74,27 @@ def write_error(path: Path, error: OSError) -> UserError:
     return UserError(f"{path}: cannot be written ({error.strerror or error}); {mend}")
 
 
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give a hidden file beside another to write to; it takes the other's place once it is whole.
+
+    Raises
+    ------
+    UserError
+        If the disk does not take it; the former file stays as it was.
+    """
+    draft = path.with_name(f".{path.name}.partial")
+    try:
+        yield draft
+        sync(draft)
+        os.replace(draft, path)
+    except OSError as error:
+        raise write_error(path, error) from None
+    finally:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+
+
 def is_run(folder: Path, kind: FolderKind = RUN) -> bool:
     """Return whether a folder holds a talentflow run (or what ``kind`` is of), by its manifest."""
     try:
@@ -161,15 +182,33 @@ class RunFolder:
             If the target is taken, another process writes there, or it cannot be written.
         """
         try:
-            self._restore_former()
             check_target(self.folder, self.overwrite, self.kind)
             self.held.parent.mkdir(parents=True, exist_ok=True)
             self._take_lock()
-            for stale in self._siblings("partial-"):
-                shutil.rmtree(stale)
+            self._clear_up()
+            check_target(self.folder, self.overwrite, self.kind)  # a former run may be back
         except OSError as error:
             self.release()
             raise write_error(self.shown, error) from None
+        except UserError:
+            self.release()
+            raise
+
+    def tidy(self, done: Callable[[dict[str, Any]], bool]) -> None:
+        """Clear up beside results that are whole, after a process that was killed at the very end.
+
+        Parameters
+        ----------
+        done : callable
+            Whether a checkpoint, by its notes, is of those results; others are kept.
+        """
+        if not (self.held.exists() or self._siblings("partial-") or self._siblings("old-")):
+            return
+        with contextlib.suppress(OSError, UserError):  # the results are there all the same
+            self._take_lock()
+            self._clear_up()
+        notes = self.read_checkpoint()
+        self.release(keep_checkpoint=notes is not None and not done(notes))
 
     def release(self, keep_checkpoint: bool = True) -> None:
         """Let the folder go; drop the checkpoint folder if it holds no whole checkpoint."""
@@ -266,13 +305,15 @@ class RunFolder:
             return []
         return [path for path in self.folder.parent.iterdir() if path.name.startswith(start)]
 
-    def _restore_former(self) -> None:
-        """Bring back a former run that a process killed in mid-exchange has left aside."""
+    def _clear_up(self) -> None:
+        """Bring back a former run that a process killed in mid-exchange has left; drop the rest."""
         for former in self._siblings("old-"):
             if not self.folder.exists() and is_run(former, self.kind):
                 os.rename(former, self.folder)
-            elif is_run(former, self.kind) or not any(former.iterdir()):
-                shutil.rmtree(former)
+            elif {item.name for item in former.iterdir()} <= self.kind.entries:
+                shutil.rmtree(former)  # a run, or what is left of one
+        for stale in self._siblings("partial-"):
+            shutil.rmtree(stale)
 
     def _take_lock(self) -> None:
         self.held.mkdir(exist_ok=True)

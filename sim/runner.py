@@ -114,7 +114,7 @@ def run_scenario(
     finally:
         target.release(keep_checkpoint=outcome is None)
     if outcome.stopped:
-        raise Interrupted(f"interrupted while drawing; the tables in {outcome.folder} are whole")
+        raise Interrupted(f"interrupted; the tables in {outcome.folder} are whole")
     return outcome
 
 

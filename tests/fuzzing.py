@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import resource
 import sys
 import tempfile
 import time
@@ -19,7 +20,9 @@ from typing import NamedTuple
 from sim.errors import UserError
 
 SECONDS = 2.0
-"""No input may take longer."""
+"""No input may take more time of the processor; a machine under load takes longer by the clock."""
+MEMORY = 1 << 30
+"""The process may not take more bytes."""
 WORDS = (
     *("", "~", "null", "true", "no", "yes", ".nan", ".inf", "-.inf", "1e400", "-1", "0", "1e-320"),
     *("2024-02-30", "0x10", "0o7", "1_000", "=", "<<: *a", "&a", "*a", "!!python/object:os.system"),
@@ -170,17 +173,69 @@ READERS: dict[str, tuple[Callable[[], list[str]], Callable[[Path], None], str]] 
 }
 
 
+def _bomb() -> str:
+    """Ten levels of ten aliases each: ten thousand million values."""
+    lists = (f"a{k}: &a{k} [{', '.join([f'*a{k - 1}'] * 10)}]" for k in range(1, 10))
+    return "\n".join(["a0: &a0 [x, x, x, x, x, x, x, x, x, x]", *lists]) + "\n"
+
+
+def _extreme_scenarios() -> Iterator[str]:
+    """Yield scenarios of extreme size, depth and numbers."""
+    numbers = ("1e18", "1e9", "1e400", "-1", "9" * 400, "9" * 100_000)
+    places = ("population: {agents: %s}", "horizon: {years: %s}", "seed: %s", "[%s]")
+    yield from (place % number for place in places for number in numbers)
+    yield from (
+        *(_bomb(), _bomb() + "title: *a9\n", "title: &a [*a]\n", "seed: &a\n  <<: *a\n"),
+        *("[" * 100_000, "title: " + "[" * 400_000 + "]" * 400_000, "a: " + "{a: " * 200_000),
+        *("\n".join(" " * k + "a:" for k in range(1400)), "? " * 400_000, "- " * 400_000),
+        *("title: " + "x" * 900_000, "title: " + "x" * 50_000_000, "#" * 50_000_000),
+        *("\0" * 900_000, "a: 1\n" * 190_000, "&a " * 300_000, "!!x " * 200_000),
+        "\n".join(f"x{k}: &a{k} x" for k in range(60_000)),
+        "interventions:\n" + "  - {name: x}\n" * 60_000,
+        "interventions:\n" + "".join(f"  - {{name: x{k}}}\n" for k in range(40_000)),
+    )
+
+
+def _extreme_tables(text: str, most: int) -> Iterator[str]:
+    """Yield tables of extreme shape, below and above the size that is read."""
+    header, row = text.splitlines()[:2]
+    rest, least = row.partition(",")[2], most - 10_000
+    yield from (sign * least for sign in ',"\n\0')
+    yield header + "," * least
+    for size in (least, 50_000_000):
+        yield from ("x" * size, header + "\n" + "9" * size, '"' + "x" * size, header + "y" * size)
+        yield header + "\n" + (row + "\n") * (size // (len(row) + 1))
+    yield header + "\n" + "".join(f"{k},{rest}\n" for k in range(least // (len(rest) + 8)))
+    yield text.replace("1", "9" * 100_000)
+
+
+def extremes(kind: str, folder: Path) -> Iterator[Attempt]:
+    """Yield inputs of extreme size, depth and shape with what came of them."""
+    from calibration import flows_table
+    from sim import index_table
+
+    texts, read, suffix = READERS[kind]
+    sizes = {"index": index_table.MAX_BYTES, "flows": flows_table.MAX_BYTES}
+    chosen = _extreme_scenarios() if kind == "scenario" else _extreme_tables(*texts(), sizes[kind])
+    file = folder / f"input{suffix}"
+    for text in chosen:
+        file.write_text(text, encoding="utf-8")
+        yield attempt(read, file, text[:400].encode())._replace(size=len(text))
+
+
 class Attempt(NamedTuple):
     """An input, what came of it (taken, refused, slow or fault), and the error if there was one."""
 
     data: bytes
     outcome: str
     error: BaseException | None
+    seconds: float = 0.0
+    size: int = 0
 
 
 def attempt(read: Callable[[Path], object], target: Path, data: bytes) -> Attempt:
     """Give a reader an input and see what comes of it."""
-    started = time.perf_counter()
+    started = time.process_time()
     outcome, error = "taken", None
     try:
         read(target)
@@ -188,9 +243,10 @@ def attempt(read: Callable[[Path], object], target: Path, data: bytes) -> Attemp
         outcome, error = ("fault" if "\n" in str(refused).strip() else "refused"), refused
     except BaseException as fault:
         outcome, error = "fault", fault
-    if time.perf_counter() - started > SECONDS:
+    seconds = time.process_time() - started
+    if seconds > SECONDS:
         outcome = "slow"
-    return Attempt(data, outcome, error)
+    return Attempt(data, outcome, error, seconds, len(data))
 
 
 def attempts(kind: str, number: int, seed: int, folder: Path) -> Iterator[Attempt]:
@@ -236,16 +292,27 @@ def main() -> int:
     each, bad = chosen.number // (len(READERS) + 1), 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        studies = {kind: attempts(kind, each, chosen.seed, folder) for kind in READERS}
-        studies["results"] = damaged_runs(each, chosen.seed, folder)
+        studies = {f"extreme {kind}": extremes(kind, folder) for kind in READERS}
+        studies |= {kind: attempts(kind, each, chosen.seed, folder) for kind in READERS}
+        if each:
+            studies["results"] = damaged_runs(each, chosen.seed, folder)
         for kind, study in studies.items():
             counts: Counter[str] = Counter()
-            for data, outcome, error in study:
+            slowest = 0.0
+            for data, outcome, error, seconds, size in study:
                 counts[outcome] += 1
+                slowest = max(slowest, seconds)
                 if outcome in ("fault", "slow"):
                     bad += 1
-                    sys.stdout.write(f"{kind}: {outcome}: {error!r}\n  {data[:400]!r}\n")
-            sys.stdout.write(f"{kind}: {dict(counts)}\n")
+                    sys.stdout.write(
+                        f"{kind}: {outcome} after {seconds:.1f} s: {error!r}\n"
+                        f"  {size} bytes, {data[:400]!r}\n"
+                    )
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+            sys.stdout.write(
+                f"{kind}: {dict(counts)}, slowest {slowest:.2f} s, peak {peak >> 20} MiB\n"
+            )
+            bad += peak > MEMORY
     return 1 if bad else 0
 
 

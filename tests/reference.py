@@ -10,7 +10,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from sim.parameters import FIELDS, STAGES, TIERS
+from sim.parameters import STAGES
 
 _NORMAL = NormalDist()
 _LIVING, _ENVIRONMENT, _VALUE = (4, 5), (2, 3), (0, 1)
@@ -142,8 +142,3 @@ def probabilities(agents, i, parameters, cities, obstacles, scores, reference, s
     chance = go / go.sum() * nest / (nest + math.exp(stay)) if go.sum() > 0 else go
     chance[o] = 1 - chance.sum()
     return look, chance
-
-
-def tier_names():
-    """Return the names used in tables, to keep tests in step with the parameters."""
-    return FIELDS, TIERS

@@ -139,6 +139,7 @@ def test_reduction_is_that_of_correlated_runs():
     assert np.isnan(reduction(still, still)).all()
     moving = rng.normal(size=(3, 1))
     assert np.isinf(reduction(moving, moving + 2.0)).all()
+    assert np.isnan(reduction(moving[:1], moving[:1] + 2.0)).all(), "one run does not vary"
 
 
 def test_false_discovery_rate_by_hand():
@@ -160,6 +161,9 @@ def test_fieller_interval():
     assert math.isnan(ratio_interval(np.ones(2), np.zeros(2))[0])
     fixed = ratio_interval(np.full(3, 6.0), np.full(3, 2.0))
     assert fixed == pytest.approx((3.0, 3.0, 3.0))
+    nan = (np.nan, np.nan)
+    assert ratio_interval(np.ones(1), np.full(1, 4.0)) == pytest.approx((0.25, *nan), nan_ok=True)
+    assert ratio_interval(np.ones(0), np.ones(0)) == pytest.approx((np.nan, *nan), nan_ok=True)
 
 
 # Pairs

@@ -106,6 +106,15 @@ def test_huge_utilities_saturate_and_never_leave_the_cities(size, cities):
     assert chance.min() > 1e-9
 
 
+@pytest.mark.parametrize("cities", [0, 32_768])
+def test_too_few_and_too_many_cities_are_refused(cities):
+    p = {name: np.zeros((0, 6)) if name == "weights" else np.zeros(0) for name in problem(1, 2, 1)}
+    p["scores"] = np.zeros((cities, 6))
+    p["cost"] = np.broadcast_to(0.0, (cities, cities))  # no memory
+    with pytest.raises(UserError, match=f"there are {cities} cities"):
+        decide(**p, year=1, seed=1, team=TEAM)
+
+
 def test_a_city_that_is_hopeless_is_never_chosen():
     p = problem(20_000, 120, seed=6)
     p["cost"][:, 50] = 90.0

@@ -137,6 +137,28 @@ BAD = [
         2,
         "no source has a figure of 'papers published' for",
     ),
+    (
+        HEAD + "  lever: indicator_shift\n  places: all\n"
+        "  changes: [{indicator: 5, relative: 0.1, amount: 3}]",
+        5,
+        "must have exactly one of relative, amount and range",
+    ),
+    (
+        HEAD + "  lever: retention\n  places: all\n  looking: 0.5\n  stay_after_years: 3",
+        2,
+        "stay_after_years says from when, but stay is zero",
+    ),
+    (
+        HEAD + "  lever: training\n  places: all\n  entries: 0.5\n  people: {field: engineering}",
+        2,
+        "entries are of all people",
+    ),
+    (
+        HEAD + "  lever: shock\n  places: all\n  half_life: 2\n  two_way: true\n"
+        "  obstacles: {border: 1}",
+        2,
+        "two_way needs origins",
+    ),
 ]
 
 

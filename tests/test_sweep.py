@@ -207,6 +207,11 @@ def test_command(work):
     text = invoke("sweep", folder / "up.yaml", *options[:4], "--seeds", 3, "--no-plots")
     assert "Shanghai: effect on stock against base" in text.stdout
     assert (work / "runs" / "sweep-up-seeds3-agents3000-years2").is_dir()
+    (work / "rival.yaml").write_text(FILE.partition("sweep:")[0].replace("10.0", "30.0"))
+    done = invoke("sweep", folder / "up.yaml", *options[:4], "--against", "rival.yaml", "--json")
+    assert json.loads(done.stdout)["against"] == "rival", "the option comes before the file"
+    last = json.loads(done.stdout)["curves"]["Shanghai"][-1]
+    assert last["effect"] == 0, "at 30 points both are the same"
 
 
 def test_command_faults(work):
