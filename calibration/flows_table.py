@@ -138,7 +138,7 @@ def read_flows(
     _refuse_duplicates(table, path)
     table, notes = _inside(table, path, level, cities)
     order = cities.area_names if level == "country" else cities.names
-    seen = {*table["origin"], *table["destination"]}
+    seen = {*table["origin"].unique(), *table["destination"].unique()}
     places = tuple(place for place in order if place in seen)
     if len(places) < 3 or not table["value"].sum() > 0:
         raise UserError(
@@ -172,18 +172,19 @@ def _raw(path: Path) -> pd.DataFrame:
             f"{path}: has {len(rows[0])} columns; give one line a flow: origin, destination, value "
             "and perhaps year"
         )
-    header, lines = [title.strip() for title in rows[0]], range(2, len(rows) + 1)
-    body = [
-        (line, row) for line, row in zip(lines, rows[1:], strict=True) if any(map(str.strip, row))
-    ]
-    for line, row in body:
+    header = [title.strip() for title in rows[0]]
+    body = {line: row for line, row in enumerate(rows[1:], 2) if not _blank(row)}
+    for line, row in body.items():
         if len(row) != len(header):
             raise UserError(
                 f"{path}:{line}: has {len(row)} fields where the header has {len(header)}"
             )
-    frame = pd.DataFrame([row for _, row in body], columns=pd.Index(header), dtype=object)
-    frame.index = pd.Index([line for line, _ in body])
-    return frame
+    index = pd.Index(list(body))
+    return pd.DataFrame(list(body.values()), index, pd.Index(header), dtype=object)
+
+
+def _blank(row: list[str]) -> bool:
+    return not (row and row[0].strip()) and not any(map(str.strip, row))
 
 
 def _typed(raw: pd.DataFrame, path: Path, columns: Columns) -> pd.DataFrame:
@@ -208,8 +209,8 @@ def _typed(raw: pd.DataFrame, path: Path, columns: Columns) -> pd.DataFrame:
         raise UserError(f"{path}: has a header but no rows; give flows")
     table = pd.DataFrame(
         {
-            "origin": raw[columns.origin].str.strip(),
-            "destination": raw[columns.destination].str.strip(),
+            "origin": raw[columns.origin].map(str.strip),
+            "destination": raw[columns.destination].map(str.strip),
             "value": _values(raw[columns.value], path, columns.value),
         },
         index=raw.index,
@@ -224,7 +225,7 @@ def _typed(raw: pd.DataFrame, path: Path, columns: Columns) -> pd.DataFrame:
 
 
 def _values(texts: pd.Series, path: Path, title: str) -> np.ndarray:
-    values = pd.to_numeric(texts.str.strip(), errors="coerce").to_numpy(float)
+    values = pd.to_numeric(texts.map(str.strip), errors="coerce").to_numpy(float)
     bad = ~np.isfinite(values)
     if bad.any():
         line, text = texts.index[bad][0], str(texts[bad].iloc[0])
@@ -242,7 +243,7 @@ def _values(texts: pd.Series, path: Path, title: str) -> np.ndarray:
 
 
 def _years(texts: pd.Series, path: Path, title: str) -> list[int]:
-    years = pd.to_numeric(texts.str.strip(), errors="coerce").to_numpy(float)
+    years = pd.to_numeric(texts.map(str.strip), errors="coerce").to_numpy(float)
     bad = ~(np.isfinite(years) & (years == np.floor(years)))
     if bad.any():
         line, text = texts.index[bad][0], str(texts[bad].iloc[0])
@@ -258,7 +259,7 @@ def _more(number: int) -> str:
 
 def _places(table: pd.DataFrame, path: Path, cities: Cities) -> tuple[Level, dict[str, str]]:
     """Find out the level, and return the code of every place that the table names."""
-    named = sorted({*table["origin"], *table["destination"]})
+    named = sorted({*table["origin"].unique(), *table["destination"].unique()})
     found: dict[Level, dict[str, str]] = {}
     known: dict[Level, dict[str, str]] = {"country": country_names(), "city": _city_names(cities)}
     for level, names in known.items():

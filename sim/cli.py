@@ -45,7 +45,9 @@ class Program(TyperGroup):
         """Run the command that was named."""
         try:
             with _terminable():
-                return super().invoke(ctx)
+                found = super().invoke(ctx)
+                sys.stdout.flush()
+                return found
         except UserError as error:
             tell(f"talentflow: {error}")
             raise typer.Exit(USER_ERROR) from None
@@ -55,12 +57,7 @@ class Program(TyperGroup):
         except (typer.Exit, typer.Abort, BrokenPipeError):
             raise
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                report_fault(error)
-                raise typer.Exit(OUR_ERROR) from None
-            place = error.filename or "standard output or a temporary file"
-            tell(f"talentflow: {place}: cannot be written ({error.strerror}); free some space")
-            raise typer.Exit(USER_ERROR) from None
+            raise typer.Exit(_tell_system_error(error)) from None
         except Exception as error:
             if hasattr(error, "exit_code"):  # a wrong option: Typer says what is wrong
                 raise
@@ -79,6 +76,28 @@ def _terminable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, former)
+
+
+def _tell_system_error(error: OSError) -> int:
+    """Say what the system refused, and return the exit code."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        report_fault(error)
+        return OUR_ERROR
+    _give_up_output()
+    place = error.filename or "standard output or a temporary file"
+    tell(f"talentflow: {place}: cannot be written ({error.strerror}); free some space")
+    return USER_ERROR
+
+
+def _give_up_output() -> None:
+    """Send what standard output still holds nowhere, else Python fails on it again at its end."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        sys.stdout.flush()
+        return
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def report_fault(error: Exception) -> None:
@@ -349,4 +368,7 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     for warning in _plugin_warnings:
         tell(f"talentflow: warning: {warning}")
-    app(prog_name="talentflow")
+    try:
+        app(prog_name="talentflow")
+    except OSError as error:  # help is printed before any command is invoked
+        sys.exit(_tell_system_error(error))

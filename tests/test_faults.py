@@ -112,13 +112,16 @@ def test_a_file_in_the_place_of_the_folder_is_one_line(program, tmp_path, name):
     assert (tmp_path / "taken").read_text() == "mine"
 
 
-def test_output_that_nobody_takes_is_one_line(program):
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("words", [["scenarios"], ["schema"], ["--help"], ["run", "--help"]])
+def test_output_that_nobody_takes_is_one_line(program, words, unbuffered):
     if not Path("/dev/full").exists():
         pytest.skip("this system has no full device")
     with Path("/dev/full").open("w") as full:
-        command = [sys.executable, "-m", "sim", "scenarios"]
+        environment = program.environment | {"PYTHONUNBUFFERED": unbuffered}
+        command = [sys.executable, "-m", "sim", *words]
         found = subprocess.run(
-            command, env=program.environment, stdout=full, stderr=subprocess.PIPE, text=True
+            command, env=environment, stdout=full, stderr=subprocess.PIPE, text=True
         )
     one_line(found, "standard output", "free some space")
 
