@@ -8,7 +8,7 @@ import numpy as np
 
 from sim.fastmath import exp2
 from sim.jit import kernel
-from sim.kernel import Agents, S, World, fill_utilities, fill_values, looks, needs
+from sim.kernel import Agents, S, World, looks, needs, outlook, staying, utility
 from sim.team import PARTS, Team, edges
 
 _ZERO = np.float32(0.0)
@@ -19,17 +19,17 @@ def _expect(agents, world, start, stop, flows, looking):
     """Add the probabilities of all moves of agents ``start`` to ``stop`` (float64 arrays)."""
     size, cities = world.by_origin.shape[3], world.reference.shape[0]
     weight, wish = np.empty(6, np.float32), np.empty(6, np.float32)
-    row, chance = np.empty(size, np.float32), np.empty(size, np.float32)
+    chance = np.empty(size, np.float32)
     theta = np.float64(world.scalars[S.theta])
     for i in range(start, stop):
         origin = agents.city[i]
         group = needs(agents, world, i, weight, wish)
         p = np.float64(looks(agents, world, i, weight, wish))
         looking[origin] += p
-        fill_values(world, agents.segment[i], weight, wish, row)
-        stay = fill_utilities(agents, world, i, group, row)
+        mine = outlook(world, weight, wish)
+        stay = staying(agents, world, i, mine)
         for j in range(size):
-            chance[j] = exp2(row[j])
+            chance[j] = exp2(utility(agents, world, i, group, mine, j))
         chance[origin] = _ZERO
         nest = 0.0
         for j in range(cities):

@@ -7,8 +7,6 @@ import numpy as np
 from sim.jit import inline
 
 _ONE = np.float32(1.0)
-# The exponent's offset, less what makes the polygon touch the curve from below.
-_BIAS = np.float32(127.0 - 0.0861)
 _ROUND = np.float32(12582912.0)
 
 
@@ -52,16 +50,6 @@ def exp2_rough(x):
     p = p * f + _ONE
     bits = np.int32(np.float32(shifted).view(np.int32) << np.int32(23))
     return np.int32(np.float32(p).view(np.int32) + bits).view(np.float32)
-
-
-@inline
-def exp2_below(x):
-    """Return a lower bound of 2**x in float32, for x in [-126, 126], at most 9 % too low.
-
-    Numbers whose bits are read as a whole number lie on a polygon above log2's curve.
-    """
-    inside = min(max(x, np.float32(-126.0)), np.float32(126.0))
-    return np.int32((inside + _BIAS) * np.float32(2.0**23)).view(np.float32)
 
 
 @inline

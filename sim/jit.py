@@ -97,5 +97,7 @@ def _set_up() -> Callable[..., Any]:
 #: Decorator of every kernel: cached, without the interpreter lock, with narrow fast-math flags
 #: (contraction only, so that sums keep their order).
 kernel = _set_up()
+#: The same without counting references to arrays; such a kernel can make no arrays.
+bare = partial(kernel, _nrt=False)
 #: The same for helpers that are inlined into kernels.
 inline = partial(kernel, inline="always")

@@ -11,6 +11,9 @@ Stay and go are compared through a positive stable variable S with E[exp(-t S)] 
 drawn by Kanter's (1975) formula: a Gumbel vector with a common stable factor has the distribution
 of the nested logit (McFadden 1978). All draws are fixed per agent, year and city, so raising the
 utility of one city moves people only to it or keeps them in it.
+
+Most who look stay, because no city arrives before what speaks for leaving has run out. That is seen
+from bounds of all times of arrival; the exact time is computed of the few cities that can win.
 """
 
 from __future__ import annotations
@@ -19,8 +22,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim.fastmath import exp2, exp2_below, log2
-from sim.jit import inline, kernel
+from sim.fastmath import log2
+from sim.jit import bare, inline, kernel
 from sim.rng import BLOCK, LANES, LOOK, RACE, STAY, draw_words, race_words, unit
 
 _ONE = np.float32(1.0)
@@ -28,8 +31,11 @@ _ZERO = np.float32(0.0)
 _HALF = np.float32(0.5)
 _TINY = np.float32(1e-6)
 _LN2 = np.float32(0.6931471805599453)
-_NOWHERE = np.float32(-1000.0)  # the utility of what cannot be chosen
+_FAR = np.float32(np.inf)
 _ABOVE = np.float32(1.00001)  # more than what rounding can do to a bound
+# Bounds of times are kept 256 too high, so that they are positive and order as their bits do.
+_REACH = np.float32(256.0 + 2.0**-7)  # a limit's, with more than what rounding can do
+_BITS = np.float32(256.0 - 127.0 - 23.0)  # that of words, less the offset of exponents and words
 
 
 class Agents(NamedTuple):
@@ -129,61 +135,64 @@ def looks(agents, world, i, weight, wish):
 
 
 @inline
-def fill_values(world, segment, weight, wish, out):
-    """Write what each city's scores are worth to an agent: gated pulls less lacks.
-
-    Dimensions are ordered economy, innovation | openness, ecology | welfare, public life: the
-    layers of value, environment and living. Unmet needs shrink the pull of the layers above. The
-    loop is written out so that it vectorises over cities. Units: log2 / dissimilarity.
-    """
-    scalars = world.scalars
-    beta, loss, gate = scalars[S.beta], scalars[S.loss], scalars[S.gate]
-    scores = world.scores[segment]
-    s0, s1, s2, s3, s4, s5 = scores[0], scores[1], scores[2], scores[3], scores[4], scores[5]
+def outlook(world, weight, wish):
+    """Return what `value` needs of an agent: halves of weights, their gains at zero, two gates."""
+    gate = world.scalars[S.gate]
     w0, w1, w2 = _HALF * weight[0], _HALF * weight[1], _HALF * weight[2]
     w3, w4, w5 = _HALF * weight[3], _HALF * weight[4], _HALF * weight[5]
-    b0, b1, b2 = w0 * wish[0], w1 * wish[1], w2 * wish[2]
-    b3, b4, b5 = w3 * wish[3], w4 * wish[4], w5 * wish[5]
+    zero = (w0 * wish[0], w1 * wish[1], w2 * wish[2], w3 * wish[3], w4 * wish[4], w5 * wish[5])
     gate_live = gate / max(weight[4] + weight[5], _TINY)
     gate_env = gate / max(weight[2] + weight[3], _TINY)
-    for j in range(out.shape[0]):
-        # halves of gains; max(2g, 0) is g + |g|, and max(-2g, 0) is |g| - g
-        g0, g1, g2 = w0 * s0[j] - b0, w1 * s1[j] - b1, w2 * s2[j] - b2
-        g3, g4, g5 = w3 * s3[j] - b3, w4 * s4[j] - b4, w5 * s5[j] - b5
-        value, value_size = g0 + g1, abs(g0) + abs(g1)
-        env, env_size = g2 + g3, abs(g2) + abs(g3)
-        live, live_size = g4 + g5, abs(g4) + abs(g5)
-        pull_value, lack_value = value_size + value, value_size - value
-        pull_env, lack_env = env_size + env, env_size - env
-        pull_live, lack_live = live_size + live, live_size - live
-        shut_env = _ONE + gate_live * lack_live
-        shut_value = _ONE + gate_env * lack_env
-        above = (shut_value * pull_env + pull_value) / (shut_env * shut_value)
-        out[j] = beta * (pull_live + above - loss * (lack_value + lack_env + lack_live))
+    return (w0, w1, w2, w3, w4, w5), zero, (gate_live, gate_env)
 
 
 @inline
-def fill_utilities(agents, world, i, group, row):
-    """Add to ``row`` what separates agent i from each destination: size, obstacles and ties.
+def value(world, segment, mine, j):
+    """Return what city j's scores are worth to an agent: gated pulls less lacks.
 
-    Returns the utility of staying, to be compared with the go nest. Units: log2 / dissimilarity.
+    Dimensions are ordered economy, innovation | openness, ecology | welfare, public life: the
+    layers of value, environment and living. Unmet needs shrink the pull of the layers above. It is
+    written out so that a loop over cities vectorises. Units: log2 / dissimilarity.
     """
+    w, b, gates = mine
+    s = world.scores
+    # halves of gains; max(2g, 0) is g + |g|, and max(-2g, 0) is |g| - g
+    g0, g1 = w[0] * s[segment, 0, j] - b[0], w[1] * s[segment, 1, j] - b[1]
+    g2, g3 = w[2] * s[segment, 2, j] - b[2], w[3] * s[segment, 3, j] - b[3]
+    g4, g5 = w[4] * s[segment, 4, j] - b[4], w[5] * s[segment, 5, j] - b[5]
+    value, value_size = g0 + g1, abs(g0) + abs(g1)
+    env, env_size = g2 + g3, abs(g2) + abs(g3)
+    live, live_size = g4 + g5, abs(g4) + abs(g5)
+    pull_value, lack_value = value_size + value, value_size - value
+    pull_env, lack_env = env_size + env, env_size - env
+    pull_live, lack_live = live_size + live, live_size - live
+    shut_env = _ONE + gates[0] * lack_live
+    shut_value = _ONE + gates[1] * lack_env
+    above = (shut_value * pull_env + pull_value) / (shut_env * shut_value)
+    lack = world.scalars[S.loss] * (lack_value + lack_env + lack_live)
+    return world.scalars[S.beta] * (pull_live + above - lack)
+
+
+@inline
+def utility(agents, world, i, group, mine, j):
+    """Return agent i's utility of going to city j, in log2 / dissimilarity."""
+    origin, home, segment = agents.city[i], agents.home[i], agents.segment[i]
+    area = world.area_of_city[home]
+    far, near, f = world.by_origin, world.by_area, world.friction
+    out = value(world, segment, mine, j) + far[segment, origin, 2, j] + near[segment, area, 2, j]
+    out -= f[group, 0] * far[segment, origin, 0, j] + f[group, 1] * far[segment, origin, 1, j]
+    out -= f[group, 2] * near[segment, area, 0, j] + f[group, 3] * near[segment, area, 1, j]
+    return out + world.scalars[S.home_city] if j == home else out
+
+
+@inline
+def staying(agents, world, i, mine):
+    """Return agent i's utility of staying, to be compared with the go nest."""
     scalars = world.scalars
     origin, home, segment = agents.city[i], agents.home[i], agents.segment[i]
-    pairs = world.by_origin[segment, origin]
-    areas = world.by_area[segment, world.area_of_city[home]]
-    stay = row[origin] + scalars[S.stay] + areas[3, origin] + world.staying[segment, origin]
-    if home == origin:
-        stay += scalars[S.home_city]
-    distance, settlement, near = pairs[0], pairs[1], pairs[2]
-    visa, language, ties = areas[0], areas[1], areas[2]
-    f0, f1 = world.friction[group, 0], world.friction[group, 1]
-    f2, f3 = world.friction[group, 2], world.friction[group, 3]
-    for j in range(row.shape[0]):
-        far = f0 * distance[j] + f1 * settlement[j] + f2 * visa[j] + f3 * language[j]
-        row[j] += near[j] + ties[j] - far
-    row[home] += scalars[S.home_city]
-    return stay
+    out = value(world, segment, mine, origin) + scalars[S.stay] + world.staying[segment, origin]
+    out += world.by_area[segment, world.area_of_city[home], 3, origin]
+    return out + scalars[S.home_city] if home == origin else out
 
 
 @inline
@@ -228,45 +237,126 @@ def draw_stay(ids, year, key0, key1, theta, words, luck):
 
 
 @inline
-def arrival(word, weight):
-    """Return the time of arrival of a city: a standard exponential over 2**weight."""
-    return -log2(unit(word)) * _LN2 * exp2(-weight)
+def luck_of_race(words, agent, year, key0, key1):
+    """Write the random words of an agent's race, one a city."""
+    for block in range(words.shape[0]):
+        race_words(agent, year, RACE + block * LANES, key0, key1, words[block])
 
 
 @inline
-def race(row, origin, words, earliest, agent, year, key0, key1):
-    """Let all cities but ``origin`` race; return the winner and the log2 of its time.
+def earliest(agents, world, i, group, weight, wish, luck, out):
+    """Write for each city what the log2 of its time of arrival, plus 256, is at least.
 
-    With u uniform, -ln(u) is at least 1 - u, and little more where it matters. So bounds are
-    computed for all cities, and exact times only for those whose bound is within the time of the
-    city with the lowest: seldom more than that one.
+    A lack weighs more than a surplus, so by Jensen's inequality no city is worth more than if the
+    weighted mean of gains were the gain; a gate only takes from that. A standard exponential
+    -ln(u) is at least 1 - u, whose log2 is at least what its bits say, read as a whole number.
     """
-    for block in range(words.shape[0]):
-        race_words(agent, year, RACE + block * LANES, key0, key1, words[block])
-    luck = words.reshape(row.shape[0])
+    origin, home, segment = agents.city[i], agents.home[i], agents.segment[i]
+    scores, scalars = world.scores[segment], world.scalars
+    s0, s1, s2, s3, s4, s5 = scores[0], scores[1], scores[2], scores[3], scores[4], scores[5]
+    w0, w1, w2, w3, w4, w5 = weight[0], weight[1], weight[2], weight[3], weight[4], weight[5]
+    level = _ZERO
+    for d in range(6):
+        level += weight[d] * wish[d]
+    gain, lack = scalars[S.beta], scalars[S.beta] * scalars[S.loss]
+    for j in range(out.shape[0]):
+        g = w0 * s0[j] + w1 * s1[j] + w2 * s2[j] + w3 * s3[j] + w4 * s4[j] + w5 * s5[j] - level
+        share = np.float32(np.int32(~luck[j] >> np.uint32(9)))
+        time = np.float32(share.view(np.int32)) * np.float32(2.0**-23) + _BITS
+        out[j] = time - min(gain * g, lack * g)
+    pairs = world.by_origin[segment, origin]
+    areas = world.by_area[segment, world.area_of_city[home]]
+    distance, settlement, near = pairs[0], pairs[1], pairs[2]
+    visa, language, ties = areas[0], areas[1], areas[2]
+    f0, f1 = world.friction[group, 0], world.friction[group, 1]
+    f2, f3 = world.friction[group, 2], world.friction[group, 3]
+    for j in range(out.shape[0]):
+        far = f0 * distance[j] + f1 * settlement[j] + f2 * visa[j] + f3 * language[j]
+        out[j] += far - near[j] - ties[j]
+    out[home] -= scalars[S.home_city]
+    out[origin] = _FAR
+
+
+@inline
+def lowest(row):
+    """Return the position of a row's lowest number and that number, rounded down a little.
+
+    Positive floats order as their bits do; the lowest bits are taken for the position. Where there
+    are negative numbers, it is the position of one of them and minus infinity.
+    """
     mask = np.int32(BLOCK - 1)
     while mask < row.shape[0] - 1:
         mask = np.int32(2 * mask + 1)
-    row[origin] = _NOWHERE
-    # positive floats order as their bits do; the lowest bits are taken for the city's number
     first = np.int32(0x7FFFFFFF)
     for j in range(row.shape[0]):
-        share = np.float32(np.int32(~luck[j] >> np.uint32(9))) * np.float32(2.0**-23)
-        bound = np.float32(share * exp2_below(-row[j]))
-        earliest[j] = bound
-        first = min(first, np.int32((bound.view(np.int32) & ~mask) | np.int32(j)))
-    winner = np.int64(first & mask)
-    time = arrival(luck[winner], row[winner])
-    limit, rivals = time * _ABOVE, np.int32(0)
-    for j in range(earliest.shape[0]):
-        rivals = np.int32(rivals + np.int32(earliest[j] <= limit))
-    if rivals > 1:
-        for j in range(earliest.shape[0]):
-            if earliest[j] <= limit:
-                other = arrival(luck[j], row[j])
-                if other < time:
-                    winner, time = np.int64(j), other
-    return winner, log2(time)
+        bits = np.float32(row[j]).view(np.int32)
+        first = min(first, np.int32((bits & ~mask) | np.int32(j)))
+    least = np.int32(first & ~mask).view(np.float32)
+    return np.int64(first & mask), least if first >= 0 else -_FAR
+
+
+@inline
+def any_within(row, limit):
+    """Return whether any number of a row is at most ``limit``."""
+    number = np.int32(0)
+    for j in range(row.shape[0]):
+        number = np.int32(number + np.int32(row[j] <= limit))
+    return number > 0
+
+
+@inline
+def arrival(agents, world, i, group, mine, luck, j):
+    """Return the log2 of city j's time of arrival: a standard exponential over 2**utility."""
+    exponential = -log2(unit(luck[j])) * _LN2
+    return log2(exponential) - utility(agents, world, i, group, mine, j)
+
+
+@inline
+def race(agents, world, i, group, weight, wish, luck, bound, limit):
+    """Return the city that arrives first if it does so before ``limit`` (log2), else the own one.
+
+    Exact times are computed only for cities whose bound allows them to win: for five lookers of six
+    there is none.
+    """
+    earliest(agents, world, i, group, weight, wish, luck, bound)
+    winner, cities = np.int64(agents.city[i]), world.reference.shape[0]
+    first, least = lowest(bound)
+    if least <= limit + _REACH and first < cities:
+        mine = outlook(world, weight, wish)
+        time = arrival(agents, world, i, group, mine, luck, first)
+        if time < limit:
+            winner, limit = first, time
+        bound[first] = _FAR
+        if any_within(bound, limit + _REACH):
+            for j in range(cities):
+                if bound[j] <= limit + _REACH:
+                    time = arrival(agents, world, i, group, mine, luck, j)
+                    if time < limit:
+                        winner, limit = np.int64(j), time
+    return winner
+
+
+@bare
+def _recall(agents, world, lookers, ids, group, weight, wish):
+    """Look up the needs of a block of agents, in a loop of its own: fetched side by side."""
+    for j in range(lookers.shape[0]):
+        ids[j] = agents.ids[lookers[j]]
+        group[j] = needs(agents, world, lookers[j], weight[j], wish[j])
+
+
+@bare
+def _decide(
+    agents, world, lookers, year, key0, key1, group, weight, wish, luck, words, bound, destination
+):
+    """Draw the destinations of a block of agents."""
+    race_luck = words.reshape(bound.shape[0])
+    for j in range(lookers.shape[0]):
+        i = lookers[j]
+        luck_of_race(words, agents.ids[i], year, key0, key1)
+        limit = luck[j] - staying(agents, world, i, outlook(world, weight[j], wish[j]))
+        destination[j] = race(
+            agents, world, i, group[j], weight[j], wish[j], race_luck, bound, limit
+        )
 
 
 @kernel
@@ -275,28 +365,19 @@ def choose(agents, world, lookers, year, key0, key1, start, stop, destination):
 
     Writes ``destination``, an int16 array parallel to ``lookers``.
     """
-    size, cities = world.by_origin.shape[3], world.reference.shape[0]
+    size = world.by_origin.shape[3]
     weight, wish = np.empty((BLOCK, 6), np.float32), np.empty((BLOCK, 6), np.float32)
-    row, earliest = np.empty(size, np.float32), np.empty(size, np.float32)
-    words, luck = np.empty((size // BLOCK, 4, LANES), np.uint32), np.empty(BLOCK, np.float32)
+    words, bound = np.empty((size // BLOCK, 4, LANES), np.uint32), np.empty(size, np.float32)
     ids, draws = np.zeros(BLOCK, np.uint64), np.empty((4, BLOCK), np.uint32)
-    group = np.empty(BLOCK, np.int64)
-    theta = world.scalars[S.theta]
+    group, luck = np.empty(BLOCK, np.int64), np.empty(BLOCK, np.float32)
     while start < stop:
         lanes = min(BLOCK, stop - start)
-        for j in range(lanes):  # a loop of its own, so that agents are fetched side by side
-            i = lookers[start + j]
-            ids[j] = agents.ids[i]
-            group[j] = needs(agents, world, i, weight[j], wish[j])
-        draw_stay(ids, year, key0, key1, theta, draws, luck)
-        for j in range(lanes):
-            i = lookers[start + j]
-            origin = agents.city[i]
-            fill_values(world, agents.segment[i], weight[j], wish[j], row)
-            stay = fill_utilities(agents, world, i, group[j], row)
-            winner, time = race(row, origin, words, earliest, ids[j], year, key0, key1)
-            goes = luck[j] > stay + time and winner < cities
-            destination[start + j] = winner if goes else origin
+        here, there = lookers[start : start + lanes], destination[start : start + lanes]
+        _recall(agents, world, here, ids, group, weight, wish)
+        draw_stay(ids, year, key0, key1, world.scalars[S.theta], draws, luck)
+        _decide(
+            agents, world, here, year, key0, key1, group, weight, wish, luck, words, bound, there
+        )
         start += lanes
 
 

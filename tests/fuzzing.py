@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import random
-import resource
 import sys
 import tempfile
 import time
@@ -17,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from analysis.benchmark.memory import resident
 from sim.errors import UserError
 
 SECONDS = 2.0
@@ -283,14 +283,6 @@ def damaged_runs(number: int, seed: int, folder: Path) -> Iterator[Attempt]:
         file.write_bytes(whole)
 
 
-def peak_bytes() -> int:
-    """Return the most memory that this process took; what its parent took is not its own."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        return int(status.read_text().partition("VmHWM:")[2].split()[0]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
 def main() -> int:
     """Run as many inputs as asked for through every reader; print what came of them."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -316,7 +308,7 @@ def main() -> int:
                         f"{kind}: {outcome} after {seconds:.1f} s: {error!r}\n"
                         f"  {size} bytes, {data[:400]!r}\n"
                     )
-            peak = peak_bytes()
+            peak = resident(highest=True)
             sys.stdout.write(
                 f"{kind}: {dict(counts)}, slowest {slowest:.2f} s, peak {peak >> 20} MiB\n"
             )

@@ -7,13 +7,15 @@ import math
 import numpy as np
 import pytest
 import reference
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from worlds import make_agents, make_world
 
 from sim.behaviour import Behaviour, look_table, quantiles
 from sim.effects import Effects
 from sim.expected import expect
 from sim.jit import kernel
-from sim.kernel import Agents, choose, consider
+from sim.kernel import Agents, arrival, choose, consider, earliest, lowest, needs, outlook
 from sim.parameters import Choose, Consider, Needs, Parameters, Preference
 from sim.rng import LANES, LOOK, RACE, STAY, race_words, split_seed, words
 from sim.team import Team
@@ -67,6 +69,74 @@ def choices(w, agents):
         stays = (-math.log(luck[0, i]) * go / stay) ** (1 / theta) * mixed
         found.append(winner if stays > 1 else origin)
     return np.array(found)
+
+
+@kernel
+def _times(agents, world, words, bounds, times):
+    weight, wish = np.empty(6, np.float32), np.empty(6, np.float32)
+    for i in range(times.shape[0]):
+        group = needs(agents, world, i, weight, wish)
+        mine = outlook(world, weight, wish)
+        earliest(agents, world, i, group, weight, wish, words[i], bounds[i])
+        for j in range(times.shape[1]):
+            times[i, j] = arrival(agents, world, i, group, mine, words[i], j)
+
+
+@given(
+    cities=st.integers(1, 150),
+    beta=st.floats(0, 5),
+    loss=st.floats(1, 5),
+    gate=st.floats(0, 5),
+    theta=st.floats(0.3, 1),
+    seed=st.integers(0, 2**32 - 1),
+)
+@example(cities=120, beta=0.5, loss=2.25, gate=0.5, theta=0.85, seed=1)
+@example(cities=120, beta=5.0, loss=1.0, gate=0.0, theta=0.3, seed=2)
+@settings(max_examples=40, deadline=None)
+def test_no_city_arrives_before_its_bound(cities, beta, loss, gate, theta, seed):
+    parameters = Parameters(
+        choose=Choose(dissimilarity=theta),
+        preference=Preference(beta=beta, loss_aversion=loss, gate=gate),
+    )
+    w = make_world(cities=cities, areas=min(cities, 3), seed=seed % 1000, parameters=parameters)
+    agents = make_agents(w, 50, seed=seed % 1000)
+    size = w.world.by_origin.shape[3]
+    draws = np.random.default_rng(seed).integers(0, 2**32, (50, size), np.uint32)
+    draws[0], draws[1] = 0, 2**32 - 1  # the least and the most luck
+    bounds, times = np.empty((50, size), np.float32), np.empty((50, cities), np.float32)
+    _times(agents, w.world, draws, bounds, times)
+    others = np.arange(cities) != agents.city[:, None]
+    early = times - (bounds[:, :cities] - 256)
+    assert (early[others] > -(2.0**-7)).all()
+    assert np.isinf(bounds[np.arange(50), agents.city]).all()
+    if loss == 1 and gate == 0:  # then utility is linear, and only the luck is bounded
+        likely = others & (draws[:, :cities] >= 2**31)
+        assert (early[2:][likely[2:]] < 0.63).all()
+
+
+@kernel
+def _lowest(row):
+    return lowest(row)
+
+
+@given(
+    lanes=st.sampled_from([128, 256]),
+    low=st.sampled_from([1.0, 300.0]),
+    negative=st.lists(st.tuples(st.integers(0, 127), st.floats(-9, -1, width=32)), max_size=3),
+    seed=st.integers(0, 2**32 - 1),
+)
+@settings(max_examples=40, deadline=None)
+def test_lowest_is_at_most_the_minimum(lanes, low, negative, seed):
+    row = np.random.default_rng(seed).uniform(low, 1.01 * low, lanes).astype(np.float32)
+    for position, number in negative:
+        row[position] = number
+    position, least = _lowest(row)
+    if negative:
+        assert row[position] < 0
+        assert least == -np.inf
+    else:
+        assert row.min() * (1 - len(row) * 2.0**-22) <= least <= row.min()
+        assert row[position] <= row.min() * (1 + len(row) * 2.0**-22)
 
 
 FAR = ("distance", "border", "settlement", "visa", "language")
