@@ -65,7 +65,7 @@ def run_suite(
     say("limits of this machine")
     before = measure_limits(team, scale=scale)
     comparisons = [
-        compare(n, threads, repeats=3 if quick else 7, budget=2.0 if quick else 20.0, say=say)
+        compare(n, threads, repeats=3 if quick else 15, budget=2.0 if quick else 20.0, say=say)
         for n in sizes
     ]
     judged = comparisons[-1]
@@ -76,7 +76,7 @@ def run_suite(
     years = []
     for n in growth_sizes:
         say(f"{n:,} agents: whole model years")
-        years.append(time_year(n, threads, years=3 if quick else 6))
+        years.append(time_year(n, threads, years=3 if quick else 15))
     after = measure_limits(team, scale=scale)
     limits = max(before, after, key=lambda found: found.dense_bound(120))
     say("cities")
@@ -97,7 +97,7 @@ def run_suite(
         "judged_at": sizes[-1],
     }
     if not quick:
-        results["exponent"] = exponent([y.agents for y in years], [y.seconds for y in years])
+        results["exponent"] = exponent([y.living for y in years], [y.seconds for y in years])
         say("peak memory of whole years")
         results["year_bytes"] = peak_bytes("year", sizes[-1], threads)
         results["start_up"] = time_start_up(say)
