@@ -16,7 +16,7 @@ import pandas as pd
 
 from sim.cities import Cities, load_cities
 from sim.errors import UserError, did_you_mean
-from sim.text_files import read_bounded
+from sim.text_files import read_text
 
 Level = Literal["country", "city"]
 SHOWN = 8
@@ -154,11 +154,8 @@ def read_flows(
 
 
 def _raw(path: Path) -> pd.DataFrame:
-    data = read_bounded(path, MAX_BYTES, "leave out pairs without a flow, or sum up the years")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: cannot be read ({error}); give a CSV file in UTF-8") from None
+    mend = "leave out pairs without a flow, or sum up the years"
+    text = read_text(path, str(path), most=MAX_BYTES, kind="a CSV file", mend=mend)
     head = text.partition("\n")[0]
     if not head.strip():
         raise UserError(f"{path}: is empty; give a CSV file with a header")

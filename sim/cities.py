@@ -6,7 +6,7 @@ import csv
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -147,12 +147,13 @@ class Cities:
         UserError
             If there is no such city; the message suggests the closest name.
         """
-        place = self._lookup().get(_folded(name))
+        place = self._places.get(_folded(name))
         if place is None:
             raise UserError(f"unknown city '{name}'{did_you_mean(name, self.names)}")
         return place
 
-    def _lookup(self) -> dict[str, int]:
+    @cached_property
+    def _places(self) -> dict[str, int]:
         places = {_folded(zh): k for k, zh in enumerate(self.names_zh)}
         places |= {_folded(name): k for k, name in enumerate(self.names)}
         for alias, name in _ALIASES.items():

@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from sim.errors import UserError
+from sim.text_files import read_text
 
 MAX_BYTES = 1_000_000
 MAX_NODES = 100_000
@@ -151,25 +152,9 @@ def read(path: Path) -> Node:
         If the file cannot be read, is not YAML, or is not a mapping; the message names the line.
     """
     source = str(path) if str(path).isprintable() and len(str(path)) < 250 else shown(str(path))
-    try:
-        if path.is_dir():
-            raise UserError(f"{source}: is a folder; give a YAML file")
-        if not path.exists():
-            raise UserError(f"{source}: no such file; check the path")
-        if not path.is_file():
-            raise UserError(f"{source}: is not a regular file; give a YAML file")
-        with path.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not a usable path"
-        raise UserError(f"{source}: cannot be read ({reason}); check the path") from None
-    if len(data) > MAX_BYTES:
-        raise UserError(f"{source}: is larger than 1 MB; a scenario is far smaller")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise UserError(f"{source}:{line}: is not UTF-8 text; save the file as UTF-8") from None
+    text = read_text(
+        path, source, most=MAX_BYTES, kind="a YAML file", mend="a scenario is far smaller"
+    )
     return parse(text, source)
 
 

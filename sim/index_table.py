@@ -20,7 +20,7 @@ import pandas as pd
 
 from sim.errors import UserError
 from sim.indicators import hierarchy, indicator_guess, indicator_name
-from sim.text_files import read_bounded
+from sim.text_files import read_text
 
 MAX_BYTES, MAX_COLUMNS = 2_000_000, 1000
 MISSING = ("error", "mean", "median", "group-mean", "group-median")
@@ -87,14 +87,8 @@ def read_table(path: str | Path) -> IndicatorTable:
         fields; and for every fault that `check_table` finds.
     """
     path = Path(path)
-    raw = read_bounded(path, MAX_BYTES, "the index compares at most some thousand cities")
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise UserError(
-            f"{path}: line {line} is not UTF-8 text; save the file as CSV in UTF-8"
-        ) from None
+    mend = "the index compares at most some thousand cities"
+    text = read_text(path, str(path), most=MAX_BYTES, kind="a CSV file", mend=mend)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     rows, lines = [], []
     start = 1
