@@ -11,9 +11,9 @@ import numpy as np
 from sim.cities import Cities
 from sim.effects import Effects
 from sim.kernel import Scalars, World
+from sim.lanes import padded
 from sim.obstacles import Obstacles
 from sim.parameters import FIELDS, STAGES, TIERS, Parameters
-from sim.rng import BLOCK
 
 MAX_YEARS = 60
 _LOG2E = math.log2(math.e)
@@ -105,18 +105,11 @@ class Behaviour:
     ) -> None:
         self.parameters = parameters
         self.cities = cities
-        self.lanes = -(-len(cities) // BLOCK) * BLOCK
         self.unit = _LOG2E / (parameters.choose.dissimilarity if parameters.switches.nest else 1.0)
         self.reference = np.ascontiguousarray(reference * _TENS, np.float32)
         self._pairs = self._fixed_pairs(obstacles)
         self._areas = self._fixed_areas(obstacles)
         self._tables = self._personal_tables()
-
-    def _padded(self, rows: np.ndarray, fill: float = 0.0) -> np.ndarray:
-        """Return ``rows`` (..., C) as float32 with the last axis padded to whole blocks."""
-        out = np.full((*rows.shape[:-1], self.lanes), fill, np.float32)
-        out[..., : rows.shape[-1]] = rows
-        return out
 
     def _fixed_pairs(self, obstacles: Obstacles) -> np.ndarray:
         """Return distance, border and settlement costs, an empty row for ties: (C, 4, C)."""
@@ -141,15 +134,15 @@ class Behaviour:
         """Return `World.by_origin` of distance, border, settlement and colleagues (S, C, 4, C)."""
         distance, border, settlement, colleagues = np.moveaxis(rows, 2, 0)
         out = np.stack([distance, settlement, size + colleagues - border], axis=2) * self.unit
-        padded = self._padded(out)
-        padded[:, :, 2, out.shape[3] :] = _NOWHERE
-        return padded
+        by_origin = padded(out)
+        by_origin[:, :, 2, out.shape[3] :] = _NOWHERE
+        return by_origin
 
     def _by_area(self, rows: np.ndarray) -> np.ndarray:
         """Return `World.by_area` of visa, language, conationals and home area (S, A, 4, C)."""
         out = rows * self.unit
         out[:, :, 2] += out[:, :, 3]
-        return self._padded(out)
+        return padded(out)
 
     def _at_home(self) -> np.ndarray:
         """Return whether each city (column) lies in each area (row), bool (A, C)."""
@@ -234,7 +227,7 @@ class Behaviour:
         by_origin = np.stack([e.on_pairs(pairs, fixed) for e in segments])
         by_area = np.stack([e.on_areas(areas) for e in segments])
         return World(
-            scores=self._padded(np.stack([(scores + e.scores).T for e in segments]) * _TENS),
+            scores=padded(np.stack([(scores + e.scores).T for e in segments]) * _TENS),
             reference=self.reference,
             by_origin=self._by_origin(by_origin, size),
             by_area=self._by_area(by_area),

@@ -20,6 +20,7 @@ import numpy as np
 from sim.errors import UserError
 from sim.fastmath import exp2_rough
 from sim.jit import inline, kernel
+from sim.lanes import aligned
 from sim.rng import BLOCK, DENSE, draw_words, split_seed, unit
 from sim.team import Team
 
@@ -51,12 +52,13 @@ def _weight(s, far, v, j, careful):
 
 
 @inline
-def _evaluate(weights, factor, origin, scores, cost, first, last, rows, quarters, careful):
+def _evaluate(weights, factor, origin, scores, cost, first, last, by_agent, careful):
     """Write the weights of all cities, and sums of four, of BATCH agents from ``first`` on.
 
     Beyond ``last`` comes ``last`` again. The four of a sum are a quarter of a block apart. Where
     each four are either cities or padding, and no utility is cut off, ``careful`` may be False.
     """
+    rows, quarters = by_agent
     for b in range(scores.shape[0]):
         s = scores[b]
         for a in range(BATCH):
@@ -84,47 +86,69 @@ def _fold(source, target):
 def _add_up(tree):
     """Build each agent's tree of sums, a level at a time for the whole batch."""
     quarters, eighths, groups, pairs, twos, totals = tree
-    for b in range(totals.shape[0]):
-        _fold(quarters[b], eighths[b])
-        _fold(eighths[b], groups[b])
-        _fold(groups[b], pairs[b])
-        _fold(pairs[b], twos[b])
-        _fold(twos[b], totals[b])
+    _fold(quarters, eighths)
+    _fold(eighths, groups)
+    _fold(groups, pairs)
+    _fold(pairs, twos)
+    _fold(twos, totals)
 
 
 @inline
 def _descend(sums, place, target):
-    """Return the child (left or right) that ``target`` falls into, and what is left of it."""
-    left = sums[2 * place]
-    right = np.int64(target >= left)
-    return 2 * place + right, target - np.float32(right) * left
+    """Go down a level, a whole batch in one loop: to the left or right child of each place.
+
+    A target falls into the right one where it is at least the left sum, which is then taken off.
+    """
+    for a in range(BATCH):
+        child = place[a] + place[a]
+        left, aim = sums[child], target[a]
+        place[a] = child + np.uint32(aim >= left)
+        target[a] = aim - left if aim >= left else aim
 
 
 @inline
-def _select(rows, tree, a, luck0, luck1, luck2):
-    """Draw block and place of a city of agent ``a``, as likely as its weight, down its tree."""
+def _select(rows, tree, words, begin, place, target):
+    """Draw the block and place of a city for each agent, as likely as its weight, down its tree.
+
+    Places are unsigned: Numba need not ask whether an index counts from the end.
+    """
     quarters, eighths, groups, pairs, twos, totals = tree
-    block, blocks = 0, totals.shape[0]
-    if blocks > 1:
-        total = np.float32(0.0)
-        for b in range(blocks):
-            total += totals[b, a]
-        left = luck2 * total
-        while block < blocks - 1 and left >= totals[block, a]:
-            left -= totals[block, a]
-            block += 1
-    place, target = _descend(twos[block], np.int64(a), luck0 * totals[block, a])
-    place, target = _descend(pairs[block], place, target)
-    place, target = _descend(groups[block], place, target)
-    target = luck1 * groups[block, place]
-    place, target = _descend(eighths[block], place, target)
-    place, target = _descend(quarters[block], place, target)
-    lane, own = place - a * QUARTER, rows[block, a]
-    one = own[lane]
-    two = one + own[lane + QUARTER]
-    three = two + own[lane + 2 * QUARTER]
-    quarter = np.int64(target >= one) + np.int64(target >= two) + np.int64(target >= three)
-    return block, quarter * QUARTER + lane
+    luck0, luck1, luck2 = words[0], words[1], words[2]
+    for a in range(BATCH):
+        place[a] = np.uint32(a)
+    if totals.shape[0] > BATCH:
+        for a in range(BATCH):
+            place[a] += np.uint32(BATCH) * _block(totals, a, unit(luck2[begin + a]))
+    for a in range(BATCH):
+        target[a] = unit(luck0[begin + a]) * totals[place[a]]
+    _descend(twos, place, target)
+    _descend(pairs, place, target)
+    _descend(groups, place, target)
+    for a in range(BATCH):
+        target[a] = unit(luck1[begin + a]) * groups[place[a]]
+    _descend(eighths, place, target)
+    _descend(quarters, place, target)
+    for a in range(BATCH):
+        row = place[a] >> np.uint32(5)
+        first = row * np.uint32(BLOCK) + (place[a] & np.uint32(QUARTER - 1))
+        one, aim = rows[first], target[a]
+        two = one + rows[first + np.uint32(QUARTER)]
+        three = two + rows[first + np.uint32(2 * QUARTER)]
+        passed = np.uint32(aim >= one) + np.uint32(aim >= two) + np.uint32(aim >= three)
+        place[a] = first + passed * np.uint32(QUARTER)
+
+
+@inline
+def _block(totals, a, luck):
+    """Draw a block for agent ``a``, as likely as the sum of its weights."""
+    total = np.float32(0.0)
+    for k in range(a, totals.shape[0], BATCH):
+        total += totals[k]
+    left, block, last = luck * total, np.uint32(0), np.uint32(totals.shape[0] // BATCH - 1)
+    while block < last and left >= totals[block * np.uint32(BATCH) + np.uint32(a)]:
+        left -= totals[block * np.uint32(BATCH) + np.uint32(a)]
+        block += np.uint32(1)
+    return block
 
 
 @kernel
@@ -145,17 +169,14 @@ def _decide(
     out,
 ):
     """Draw a city for agents ``start`` to ``stop``; `decide` describes the arrays."""
-    blocks = scores.shape[0]
-    rows = np.empty((blocks, BATCH, BLOCK), np.float32)
-    quarters = np.empty((blocks, BATCH * 32), np.float32)
-    eighths = np.empty((blocks, BATCH * 16), np.float32)
-    groups = np.empty((blocks, BATCH * 8), np.float32)
-    pairs = np.empty((blocks, BATCH * 4), np.float32)
-    twos = np.empty((blocks, BATCH * 2), np.float32)
-    totals = np.empty((blocks, BATCH), np.float32)
-    tree = (quarters, eighths, groups, pairs, twos, totals)
-    sums = quarters.reshape(blocks, BATCH, QUARTER)
+    trees = scores.shape[0] * BATCH
+    rows, quarters = np.empty(trees * BLOCK, np.float32), np.empty(trees * QUARTER, np.float32)
+    eighths, groups = np.empty(trees * 16, np.float32), np.empty(trees * 8, np.float32)
+    pairs, twos = np.empty(trees * 4, np.float32), np.empty(trees * 2, np.float32)
+    tree = (quarters, eighths, groups, pairs, twos, np.empty(trees, np.float32))
+    by_agent = rows.reshape(-1, BATCH, BLOCK), quarters.reshape(-1, BATCH, QUARTER)
     words, flat = np.empty((4, BLOCK), np.uint32), weights.reshape(-1)
+    place, target = np.empty(BATCH, np.uint32), np.empty(BATCH, np.float32)
     while start < stop:
         lanes = min(BLOCK, stop - start)
         draw_words(ids, start, lanes, year, DENSE, key0, key1, words)
@@ -166,15 +187,14 @@ def _decide(
         for begin in range(0, lanes, BATCH):
             first, last = start + begin, start + lanes - 1
             if careful:
-                _evaluate(weights, factor, origin, scores, cost, first, last, rows, sums, True)
+                _evaluate(weights, factor, origin, scores, cost, first, last, by_agent, True)
             else:
-                _evaluate(weights, factor, origin, scores, cost, first, last, rows, sums, False)
+                _evaluate(weights, factor, origin, scores, cost, first, last, by_agent, False)
             _add_up(tree)
+            _select(rows, tree, words, begin, place, target)
             for a in range(min(BATCH, lanes - begin)):
-                j = begin + a
-                u0, u1, u2 = unit(words[0, j]), unit(words[1, j]), unit(words[2, j])
-                block, place = _select(rows, tree, a, u0, u1, u2)
-                out[start + j] = city_of[block, place]
+                block = place[a] // np.uint32(BATCH * BLOCK)
+                out[first + a] = city_of[block, place[a] % np.uint32(BLOCK)]
         start += lanes
 
 
@@ -191,9 +211,10 @@ def _blocks(rows: np.ndarray) -> np.ndarray:
     """Return ``rows`` (R, C) as float32 (blocks, R, BLOCK), padded with zeros."""
     number, cities = rows.shape
     blocks = -(-cities // BLOCK)
-    out = np.zeros((number, blocks * BLOCK), np.float32)
-    out[:, _places(cities)] = rows
-    return np.ascontiguousarray(out.reshape(number, blocks, BLOCK).transpose(1, 0, 2))
+    out = aligned((blocks, number, BLOCK))
+    places = _places(cities)
+    out[places // BLOCK, :, places % BLOCK] = rows.T
+    return out
 
 
 def decide(
