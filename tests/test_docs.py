@@ -212,6 +212,8 @@ def test_modules_of_the_architecture_exist():
     modules = {path.stem for path in (ROOT / "sim").glob("[a-z]*.py")}
     assert len(named) > 50
     assert named <= modules
+    families = re.compile(r"ensemble|.*_command$")  # named as such
+    assert {module for module in modules - named if not families.match(module)} == set()
     picture = ElementTree.parse(ROOT / "docs" / "images" / "architecture.svg").getroot()
     assert picture.tag.endswith("svg")
 
