@@ -239,11 +239,12 @@ def write_json(out: Path, document: dict[str, Any]) -> None:
 def resumable(state: Path) -> Iterator[None]:
     """Say how to go on after an interruption or error, where there is a state to go on from."""
     from sim.errors import UserError
-    from sim.runner import Interrupted
+    from sim.interruption import Interrupted, Signals
 
     former = state.stat().st_mtime_ns if state.exists() else None
     try:
-        yield
+        with Signals():
+            yield
     except UserError as error:
         ours = state.exists() and state.stat().st_mtime_ns != former
         hint = "; what is finished is kept: go on with --resume"

@@ -11,9 +11,7 @@ import errno
 import json
 import os
 import re
-import signal
 import sys
-import threading
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +21,7 @@ import typer
 from typer.core import TyperGroup
 
 from sim.errors import UserError
+from sim.interruption import Signals
 from sim.plugins import add_commands
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ class Program(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was named."""
         try:
-            with _terminable():
+            with Signals():
                 found = super().invoke(ctx)
                 sys.stdout.flush()
                 return found
@@ -63,19 +62,6 @@ class Program(TyperGroup):
                 raise
             report_fault(error)
             raise typer.Exit(OUR_ERROR) from None
-
-
-@contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """Make SIGTERM an interruption like Ctrl-C, where signals can be received."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    former = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, former)
 
 
 def _tell_system_error(error: OSError) -> int:

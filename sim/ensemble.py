@@ -24,6 +24,7 @@ from sim.ensemble_folder import (
 )
 from sim.ensemble_plan import Plan
 from sim.errors import UserError, did_you_mean
+from sim.interruption import Interrupted, Signals
 from sim.pair_folder import SCENARIOS, Say
 from sim.results import check_file, read_parquet
 from sim.run_folder import is_run
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from distributed import Client
 
-    from sim.runner import _Signals
 
 Progress = Callable[[int, int, str], None]
 REPORT_SECONDS = 60.0
@@ -189,12 +189,10 @@ def run_ensemble(
 
 
 @contextlib.contextmanager
-def _held(target: EnsembleFolder, plan: Plan) -> Iterator[_Signals]:
+def _held(target: EnsembleFolder, plan: Plan) -> Iterator[Signals]:
     """Let the folder go in the end, and say how to go on after an interruption."""
-    from sim.runner import Interrupted, _Signals
-
     try:
-        with _Signals() as signals:
+        with Signals() as signals:
             yield signals
     except KeyboardInterrupt:
         kept = target.kept()
@@ -216,7 +214,7 @@ def _held(target: EnsembleFolder, plan: Plan) -> Iterator[_Signals]:
 
 
 @contextlib.contextmanager
-def _crew(cluster: Cluster, signals: _Signals) -> Iterator[Client]:
+def _crew(cluster: Cluster, signals: Signals) -> Iterator[Client]:
     """Give a client of the workers; a signal waits while they are started and ended."""
     with signals.deferred(), connected(cluster) as client:
         if signals.pending:

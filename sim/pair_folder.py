@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sim.errors import UserError, did_you_mean
+from sim.interruption import Interrupted, Signals
 from sim.results import (
     Columns,
     check_file,
@@ -141,12 +142,10 @@ def held(target: PairFolder, resume: bool, say: Say) -> Iterator[PairFolder]:
     Interrupted
         On Ctrl-C or SIGTERM, saying how to go on.
     """
-    from sim.runner import Interrupted, _Signals
-
     target.claim()
     whole = False
     try:
-        with _Signals():
+        with Signals():
             target.begin(resume, say)
             yield target
         whole = True

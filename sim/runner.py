@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sim.errors import UserError
+from sim.interruption import Interrupted, Signals
 from sim.results import version, write_tables
 from sim.run_folder import RunFolder, is_run, write_error
 from sim.scenario import Scenario
@@ -28,10 +27,6 @@ PICTURES_GROUP = "talentflow.pictures"
 
 Progress = Callable[[int, int, str], None]
 Say = Callable[[str], None]
-
-
-class Interrupted(KeyboardInterrupt):
-    """The run was stopped by Ctrl-C or a termination signal; the message says how to go on."""
 
 
 @dataclass
@@ -94,7 +89,7 @@ def run_scenario(
     target.claim()
     outcome = None
     try:
-        with _Signals() as signals:
+        with Signals() as signals:
             run = _Run(scenario, target, signals, progress, say)
             run.begin(threads, resume)
             run.years(checkpoint_seconds)
@@ -125,7 +120,7 @@ class _Run:
         self,
         scenario: Scenario,
         target: RunFolder,
-        signals: _Signals,
+        signals: Signals,
         progress: Progress | None,
         say: Say,
     ) -> None:
@@ -250,51 +245,6 @@ class _Run:
             yield
         finally:
             self.seconds[part] = self.seconds.get(part, 0.0) + time.perf_counter() - started
-
-
-class _Signals:
-    """Makes SIGTERM an interruption, and lets both wait for the end of a year.
-
-    Within :meth:`deferred` the first signal only sets ``pending``; a second one interrupts at once.
-    Outside of it a signal interrupts at once. Off the main thread nothing is changed.
-    """
-
-    def __init__(self) -> None:
-        self.pending = False
-        self._deferring = False
-        self._former: dict[int, Any] = {}
-
-    def __enter__(self) -> _Signals:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._former[number] = signal.signal(number, self._receive)
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        for number, handler in self._former.items():
-            signal.signal(number, handler)
-
-    def _receive(self, number: int, frame: object) -> None:
-        if self._deferring and not self.pending:
-            self.pending = True
-            return
-        raise KeyboardInterrupt
-
-    def deferred(self) -> contextlib.AbstractContextManager[None]:
-        """Let a signal wait until the caller asks for ``pending``."""
-        return self._while(True)
-
-    def prompt(self) -> contextlib.AbstractContextManager[None]:
-        """Let a signal interrupt at once, inside of :meth:`deferred`."""
-        return self._while(False)
-
-    @contextlib.contextmanager
-    def _while(self, deferring: bool) -> Iterator[None]:
-        former, self._deferring = self._deferring, deferring
-        try:
-            yield
-        finally:
-            self._deferring = former
 
 
 def draw_pictures(folder: Path, say: Say) -> list[Path]:

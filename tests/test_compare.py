@@ -23,6 +23,7 @@ from sim.compare import compare, design, named, plan
 from sim.comparison_folder import read_comparison, run_comparison
 from sim.comparison_summary import as_text, reductions, summarise
 from sim.errors import UserError
+from sim.interruption import Interrupted
 from sim.measures import ALL, MEASURES, measure
 from sim.paired_effects import (
     components,
@@ -33,7 +34,6 @@ from sim.paired_effects import (
 )
 from sim.pairing import Answers, FrozenSimulation, PairResult
 from sim.posterior import read_posterior
-from sim.runner import Interrupted
 from sim.scenario import load_scenario
 from sim.simulation import Simulation
 

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from sim.cli import app
 from sim.compare import compare
-from sim.runner import Interrupted
+from sim.interruption import Interrupted
 from sim.scenario import load_scenario
 from sim.sweep import Sweep, at_point, lay_out, steps_of
 from sim.sweep_run import read_sweep, run_sweep, sweep_scenario
