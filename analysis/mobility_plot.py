@@ -51,12 +51,12 @@ def plot_mobility(
         axes.fill_between(years, rate - half, rate + half, color=color, alpha=0.2, linewidth=0)
         marker = "o" if len(years) == 1 else None
         axes.plot(years, rate, color=color, linestyle=dash, marker=marker, ms=3, label=text)
-    if len(years):
+    if table["total_rate"].notna().any():
         axes.legend(loc="upper left", ncols=2, handlelength=2.6)
-        axes.set_ylim(top=1.4 * float(np.nanmax(table["total_rate"], initial=0.1)))
+        axes.set_ylim(top=1.4 * max(float(table["total_rate"].max()), 0.1))
         axes.set_xticks(style.year_ticks(int(years[0]), int(years[-1])))
     else:
-        style.nothing(axes, "no year was simulated")
+        style.nothing(axes, "nobody was simulated" if len(years) else "no year was simulated")
     axes.set_ylim(bottom=0)
     axes.set_ylabel("Movers a year per 100")
     axes.grid(axis="y", color=style.PALE, linewidth=0.4)

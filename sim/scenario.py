@@ -263,10 +263,12 @@ def load_scenario(name_or_path: str | Path, overrides: Mapping[str, Any] | None 
 def load_with(name_or_path: str | Path, changes: Sequence[tuple[str, str, Any]]) -> Scenario:
     """Load a scenario and lay changes over it, each of them (label, dotted path, value).
 
-    The label says in messages where the value came from, such as ``--seed``. See
-    :func:`load_scenario`.
+    The label says in messages where the value came from, such as ``--seed``. A fault of the file is
+    told even if a change would cover it. See :func:`load_scenario`.
     """
     document = read_chain(locate(str(name_or_path)))
+    if changes:
+        _validated(document)
     for label, path, value in changes:
         document = documents.merge(document, change(label, path, value))
     return _validated(document)

@@ -64,14 +64,19 @@ def distances(places: pd.DataFrame) -> pd.DataFrame:
 
 
 def make_run(
-    places: pd.DataFrame = PLACES, *, years: int = 5, mobility: float = 0.03, seed: int = 1
+    places: pd.DataFrame = PLACES,
+    *,
+    years: int = 5,
+    mobility: float = 0.03,
+    seed: int = 1,
+    inhabited: bool = True,
 ) -> SyntheticRun:
     """Make a run whose stocks balance exactly."""
     rng = np.random.default_rng(seed)
     names, n = list(places.index), len(places)
     score = places["composite"].to_numpy(dtype=float)
     km = distances(places).to_numpy()
-    stock = rng.integers(2_000, 20_000, n)
+    stock = rng.integers(2_000, 20_000, n) * inhabited
     composite = score.copy()
     flow_rows: list[pd.DataFrame] = []
     city_rows, age_rows = [], []
@@ -100,7 +105,8 @@ def make_run(
             before = stock
             stock = stock + arrivals - departures + entries - exits
             composite = composite + rng.normal(0, 0.4, n)
-            rates = np.array([arrivals, before - departures]) / before
+            with np.errstate(invalid="ignore"):
+                rates = np.array([arrivals, before - departures]) / before
             spread = np.maximum(rates.std(axis=1, keepdims=True), 1e-12)
             both = ((rates - rates.mean(axis=1, keepdims=True)) / spread).mean(axis=0)
             sticky = 50 + 50 * (both - both.min()) / max(np.ptp(both), 1e-12)

@@ -71,6 +71,7 @@ WORLDS = {
     "two cities of one country": make_run(PLACES.head(2), years=2),
     "one city": make_run(PLACES.head(1), years=2),
     "nobody moves": make_run(years=2, mobility=0.0),
+    "nobody lives": make_run(PLACES.head(4), years=2, inhabited=False),
     "nothing simulated yet": make_run(PLACES.head(4), years=0),
 }
 
@@ -103,7 +104,10 @@ def test_every_picture_of_every_world(name, world):
     text = words(own.get_figure())
     assert "talentflow" in text, "a source line"
     assert "one agent = 25 persons" in text
-    assert str(run.cities["year"].max()) in text or world == "nothing simulated yet"
+    assert str(run.cities["year"].max()) in text or world in (
+        "nobody lives",
+        "nothing simulated yet",
+    )
     sizes = [t.get_fontsize() for t in own.get_figure().findobj(Text) if t.get_text().strip()]
     assert min(sizes) >= 7
     assert dict(matplotlib.rcParams) == before

@@ -200,18 +200,28 @@ def test_the_same_run_gives_the_same_page(tmp_path, short):
 
 
 @pytest.mark.parametrize(
-    ("places", "years", "mobility"),
-    [(1, 2, 0.03), (2, 1, 0.03), (11, 2, 0.0), (3, 0, 0.03)],
+    ("places", "years", "mobility", "inhabited"),
+    [
+        (1, 2, 0.03, True),
+        (2, 1, 0.03, True),
+        (11, 2, 0.0, True),
+        (3, 0, 0.03, True),
+        (11, 2, 0.03, False),
+    ],
 )
-def test_runs_with_little_in_them_have_a_report(tmp_path, short, places, years, mobility):
-    run = make_run(PLACES.head(places), years=years, mobility=mobility)
+def test_runs_with_little_in_them_have_a_report(
+    tmp_path, short, places, years, mobility, inhabited
+):
+    run = make_run(PLACES.head(places), years=years, mobility=mobility, inhabited=inhabited)
     folder = make_folder(tmp_path / "run", run)
     page = Page(report.write_report(folder).read_text(encoding="utf-8"))
     text = page.text().replace("\u00a0", " ")
     assert "nan" not in text.split()
     assert "inf" not in text.split()
     assert ("No year was simulated" in text) == (years == 0)
-    assert ("The largest flow runs" in text) == (places > 1 and years > 0 and mobility > 0)
+    assert ("The largest flow runs" in text) == (
+        places > 1 and years > 0 and mobility > 0 and inhabited
+    )
 
 
 def test_mistakes_get_one_line(tmp_path, short):

@@ -208,6 +208,12 @@ def test_bad_overrides(overrides, words):
         load_scenario("baseline", overrides)
 
 
+def test_an_override_does_not_cover_a_fault_of_the_file(tmp_path):
+    path = write(tmp_path, "population: {agents: -5}")
+    with pytest.raises(UserError, match=r"yaml:1: population.agents: must be between 0 and"):
+        load_scenario(path, {"population.agents": 5})
+
+
 def parameter_values() -> st.SearchStrategy[dict[str, object]]:
     """Overrides of numeric and switch parameters, within their ranges."""
     choices = {}
