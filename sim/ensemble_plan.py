@@ -245,6 +245,8 @@ def load_plan(file: str | Path, changes: Sequence[Change] = ()) -> Plan:
         If the file, a scenario or the posterior is wrong: one line with file, line and the mend.
     """
     document = documents.read(Path(file))
+    if changes:  # a fault of the file is told even if an option would cover it
+        _validated(document)
     for label, path, value in changes:
         document = documents.merge(document, change(label, path, value))
     ensemble = _validated(document)

@@ -155,7 +155,7 @@ def test_short_forms(work):
         ("scenarios: [baseline]\nseeds: -2", "study.yaml:2: seeds: must be at least 1, not -2"),
         ("scenarios: [baseline]\nseeds: {number: 2, first: -1}", "seeds.first: must be"),
         ("scenarios: [baseline]\nseeds: many", "study.yaml:2: seeds: must be"),
-        ("seeds: 3", "lacks the key 'scenarios'"),
+        ("seeds: 3", "study.yaml:1: lacks the key 'scenarios'"),
         ("scenarios: []", "scenarios: must have at least 1 entry"),
         ("scenarios: [baseline]\nlandscapes: centre", "or 'ensemble' for all, not 'centre'"),
         ("scenarios: [baseline]\nlandscapes: [1, 240]", "the draws are 0 to 239"),
@@ -175,6 +175,13 @@ def test_faults_of_the_file_are_one_line(work, text, expected):
     assert expected in found.output
     assert len(found.output.strip().splitlines()) == 1
     assert not (work / "out").exists()
+
+
+def test_an_option_does_not_cover_a_fault_of_the_file(work):
+    write(work, "scenarios: [baseline]\nagents: -1")
+    found = CliRunner().invoke(app, command("--agents", "100"))
+    assert found.exit_code == 2
+    assert "study.yaml:2: agents: must be between 0 and" in found.output
 
 
 def test_scenarios_that_do_not_fit_are_refused(work):
