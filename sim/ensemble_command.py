@@ -197,17 +197,26 @@ def _text(found: Ensemble, measure: str) -> str:
     ]
 
     def row(label: str, values: Any) -> str:
-        figures = [f"{v:,.0f}" if abs(v) >= 1e4 else f"{v:,.4g}" for v in map(float, values)]
-        return f"  {label:<28} " + "  ".join(f"{figure:>14}" for figure in figures)
+        return f"  {label:<28} " + "  ".join(f"{_figure(float(value)):>14}" for value in values)
 
     for name in found.scenarios:
         table = found.of(measure, name)
-        city = ALL if table["mean"].notna().get(ALL, False) else str(table["mean"].idxmax())
+        known = table["mean"].dropna()
+        city = ALL if ALL in known or known.empty else str(known.idxmax())
         lines.append(row(f"{name} {city}", table.loc[city, ["mean", "low", "high"]]))
     for name in list(found.scenarios)[1:]:
         table = found.effect(measure, name).drop(index=ALL)
-        order = table["effect"].abs().sort_values(ascending=False, kind="stable").index[:SHOWN]
+        size = table["effect"].abs()
+        order = size[size > 0].sort_values(ascending=False, kind="stable").index[:SHOWN]
         lines.append(f"largest effects of {name} against {next(iter(found.scenarios))}:")
+        if order.empty:
+            lines.append("  none in any city")
         for city in order:
             lines.append(row(str(city), table.loc[city, ["effect", "low", "high"]]))
     return "\n".join(lines)
+
+
+def _figure(value: float) -> str:
+    if value != value:
+        return "-"
+    return f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:,.4g}"

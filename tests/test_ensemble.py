@@ -210,6 +210,15 @@ def test_options(work, monkeypatch):
     assert missing.output.strip().endswith("pip install 'talentflow[distributed]'")
 
 
+def test_an_ensemble_of_nobody_prints_that_nothing_is_known(work):
+    write(work, "scenarios: [baseline, up.yaml]\nagents: 0\nyears: 1\nmeasures: stickiness")
+    found = CliRunner().invoke(app, command("--seeds", "1", "--workers", "1"))
+    assert found.exit_code == 0, found.output
+    assert "baseline (all)" in found.output
+    assert "none in any city" in found.output
+    assert "nan" not in found.output
+
+
 # Statistics
 
 
