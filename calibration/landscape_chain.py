@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from calibration.constraints import Constraint
+from calibration.landscape_formula import carry, move_formula, shifts
 from calibration.landscape_model import Model, Parameters
 from calibration.landscape_rules import DIMS, Rules, allowed, compile_rules
-from calibration.landscape_sampler import Density, Lines, State, sweep
+from calibration.landscape_sampler import (
+    Density,
+    Lines,
+    State,
+    move_city,
+    move_exchange,
+    move_group,
+    move_level,
+)
 from calibration.landscape_start import NoStartError, find_start
 from calibration.statements import composite_targets, implied_cells, statements
 
@@ -156,3 +166,60 @@ def _density(setup: Setup, q: Parameters, free: npt.NDArray[np.bool_]) -> Densit
         level=q.fixed[0],
         level_prior=np.array([prior.level, prior.level_sd]),
     )
+
+
+@njit(cache=True)
+def sweep(
+    state: State, density: Density, rules: Rules, lines: Lines, targets: Array, rng: Any
+) -> npt.NDArray[np.int64]:
+    """Do one round of every kind of move.
+
+    Parameters
+    ----------
+    state : State
+        A point that meets all constraints; changed in place.
+    density : Density
+    rules : Rules
+    lines : Lines
+    targets : float64 array, shape (C,)
+        Composites.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    int64 array, shape (5, 2)
+        Tried and done: trades in a city, trades in a group, exchanges, moves of the formula,
+        moves of the level.
+    """
+    order = np.empty(20, np.int64)
+    done = np.zeros((5, 2), np.int64)
+    n = len(targets)
+    for i in range(n):
+        for _ in range(5):
+            k, m = int(rng.random() * DIMS), int(rng.random() * DIMS)
+            if k == m or not (density.free[k, i] and density.free[m, i]):
+                continue
+            done[0, 0] += 1
+            done[0, 1] += move_city(state, density, rules, i, k, m, order, rng)
+    for _ in range(60):
+        k, m = int(rng.random() * DIMS), int(rng.random() * DIMS)
+        if k == m:
+            continue
+        group = lines.groups[int(rng.random() * len(lines.groups))]
+        done[1, 0] += 1
+        done[1, 1] += move_group(state, density, rules, group, k, m, order, rng)
+        done[4, 0] += 1
+        done[4, 1] += move_level(state, density, rules, k, m, order, rng)
+    for k in range(DIMS):
+        for turn in range(40):
+            done[2, 0] += 1
+            depth = 30 if turn % 2 else 60
+            done[2, 1] += move_exchange(state, density, rules, k, depth, order, rng)
+    for _ in range(80):
+        done[3, 0] += 1
+        done[3, 1] += move_formula(state, density, rules, lines, targets, order, rng)
+    shift = np.empty(n)  # takes out rounding that has gathered
+    ones = np.ones(DIMS)
+    shifts(state.x, density, targets, ones, np.concatenate((state.w, state.scale)), shift)
+    state.x[:] = carry(state.x, density, ones, shift)
+    return done

@@ -83,7 +83,8 @@ def test_opportunities_follow_growth_with_their_elasticity():
     assert answer.opportunities() == pytest.approx(size * np.exp(0.4 * np.array(rise)))
 
 
-def test_an_empty_city_has_no_foreigners():
-    empty = Census(np.array([[0, 0], [1, 3]]), np.ones((2, 3)), np.ones(2), np.zeros(128))
-    answer = Feedback(Parameters(), empty, np.array([0, 1], np.int16))
-    assert answer.foreign_share(empty) == pytest.approx([0.0, 0.25])
+def test_the_foreign_share_of_an_empty_city_and_of_small_ones():
+    residents = np.array([[0, 0], [1, 3], [0, 1]])
+    few = Census(residents, np.ones((3, 3)), np.ones(3), np.zeros(128))
+    answer = Feedback(Parameters(), few, np.array([0, 1, 0], np.int16))
+    assert answer.foreign_share(few) == pytest.approx([0.0, 0.25, 1.0])
