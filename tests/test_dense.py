@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from sim.dense import LIMIT, decide
+from sim.dense import BATCH, LIMIT, _block, decide
 from sim.errors import UserError
 from sim.team import Team
 
@@ -104,6 +104,14 @@ def test_huge_utilities_saturate_and_never_leave_the_cities(size, cities):
     assert chosen.max() < cities
     chance = chances(**p)[np.arange(3000), chosen]
     assert chance.min() > 1e-9
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 3])
+def test_a_target_that_rounding_has_pushed_beyond_all_sums_is_in_the_last_block(blocks):
+    totals = np.zeros(blocks * BATCH, np.float32)
+    totals[5::BATCH] = 1.0
+    assert _block(totals, 5, np.float32(1.0)) == blocks - 1
+    assert _block(totals, 5, np.float32(0.0)) == 0
 
 
 @pytest.mark.parametrize("cities", [0, 32_768])
