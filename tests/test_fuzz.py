@@ -19,7 +19,7 @@ def judged(attempts):
 
 @pytest.mark.parametrize("kind", fuzzing.READERS)
 def test_readers_take_or_refuse(kind, tmp_path):
-    assert judged(fuzzing.attempts(kind, 500, 11, tmp_path)) == {"taken", "refused"}
+    assert judged(fuzzing.attempts(kind, 1000, 11, tmp_path)) == {"taken", "refused"}
 
 
 def test_damaged_runs_are_refused(tmp_path):
